@@ -1,0 +1,50 @@
+# The commands of this project; `make help` lists them. Each installs from Debian what it needs and does not find.
+# Knows: which script or build does what. Must not: hold a list of sources, tools or tests; CMake and the tests find those.
+.DEFAULT_GOAL := all
+.PHONY: all demo demo-clean test bench install deb lint clean help
+
+PREFIX ?= /usr/local
+DESTDIR ?=
+JOBS ?= $(shell nproc)
+LAUNCHER := $(if $(shell command -v ccache),-DCMAKE_CXX_COMPILER_LAUNCHER=ccache)
+
+all: ## build every program into build/bin
+	@scripts/install-packages build
+	@mkdir -p build
+	@cmake -S . -B build -G Ninja -DPGCDC_TESTS=OFF $(LAUNCHER) >build/configure.log 2>&1 || { cat build/configure.log; exit 75; }
+	@ninja --quiet -C build -j $(JOBS)
+
+demo: ## a private PostgreSQL, a million rows, snapshot, stream, masking, warehouse: under three minutes
+	@scripts/install-packages demo
+	@$(MAKE) --no-print-directory all
+	@scripts/demo
+
+demo-clean: ## remove what the demo made
+	@scripts/demo clean
+
+test: ## every suite; `tests/run NAME...` runs some of them
+	@scripts/install-packages test
+	@JOBS=$(JOBS) tests/run
+
+bench: ## measure against pg_recvlogical, append to tests/bench/results.tsv
+	@scripts/install-packages bench
+	@$(MAKE) --no-print-directory all
+	@tests/bench/run
+
+install: all ## install below PREFIX=/usr/local, staged below DESTDIR=
+	@DESTDIR="$(DESTDIR)" cmake --install build --strip --prefix "$(PREFIX)"
+
+deb: ## a Debian package in build/
+	@scripts/install-packages deb
+	@$(MAKE) --no-print-directory all
+	@scripts/deb/build
+
+lint: ## clang-tidy over every source; not part of `make test`, it takes minutes
+	@scripts/install-packages lint
+	@tests/meta/tidy
+
+clean: ## remove what was built
+	@rm -rf build build-*
+
+help: ## this list
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
