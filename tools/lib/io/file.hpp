@@ -1,0 +1,59 @@
+// io: files that survive a power cut: written beside, synced, then named. Knows the file system; not what a file means.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace io {
+
+/// A descriptor that closes itself.
+class Fd {
+ public:
+  Fd() = default;
+  explicit Fd(int fd) : fd_(fd) {}
+  Fd(Fd&& other) noexcept : fd_(other.release()) {}
+  Fd& operator=(Fd&& other) noexcept;
+  Fd(const Fd&) = delete;
+  Fd& operator=(const Fd&) = delete;
+  ~Fd();
+  [[nodiscard]] int get() const { return fd_; }
+  [[nodiscard]] bool open() const { return fd_ >= 0; }
+  int release();
+
+ private:
+  int fd_ = -1;
+};
+
+// err  for all below: retry/disk_full (ENOSPC, EDQUOT), denied/permission (EACCES, EPERM), retry/file_failed else; the
+//      message holds the path and the system's word for the error
+
+/// out  the whole content, or nothing when there is no such file
+[[nodiscard]] std::optional<std::string> read_file(const std::string& path);
+
+/// Replaces a file so that after a crash it holds the old or the new content, never a mixture: written to `path.tmp.PID`,
+/// synced, renamed, folder synced.
+void replace_file(const std::string& path, std::string_view content);
+
+/// Creates a file that must not exist yet, durable when it returns: written beside under a temporary name, synced,
+/// link(2)ed, folder synced.
+/// out  false when a file of that name exists (its content is then somebody's whole content)
+[[nodiscard]] bool create_file(const std::string& path, std::string_view content);
+
+/// Copies (or links, on the same file system) `from` to `to` unless `to` exists; durable when it returns.
+/// out  false when `to` exists
+[[nodiscard]] bool place_file(const std::string& from, const std::string& to);
+
+/// Creates a folder and its parents, each made durable in its parent; no error when they exist.
+void make_folders(const std::string& path);
+void sync_folder(const std::string& path);
+/// Opens for writing, created empty (mode 0600).
+[[nodiscard]] Fd create_for_writing(const std::string& path);
+void sync(const Fd& fd, const std::string& path);
+void remove_file(const std::string& path);  ///< no error when it does not exist
+
+/// The Failure that an errno of a file operation stands for.
+[[noreturn]] void throw_errno(int error, const std::string& doing, const std::string& path);
+
+}  // namespace io

@@ -1,0 +1,115 @@
+// json: string escaping, 16 bytes at a time where the processor allows, and small numbers. Pure.
+#include "json/write.hpp"
+
+#include <bit>
+#include <charconv>
+
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
+
+namespace json {
+namespace {
+
+bool needs_escape(char c) { return c == '"' || c == '\\' || static_cast<unsigned char>(c) < 0x20; }
+
+// Length of the longest prefix that can be copied as it is.
+std::size_t plain_prefix(const char* text, std::size_t size) {
+  std::size_t i = 0;
+#ifdef __SSE2__
+  const __m128i quote = _mm_set1_epi8('"');
+  const __m128i backslash = _mm_set1_epi8('\\');
+  const __m128i last_control = _mm_set1_epi8(0x1F);
+  for (; i + 16 <= size; i += 16) {
+    const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(text + i));
+    const __m128i control = _mm_cmpeq_epi8(_mm_min_epu8(bytes, last_control), bytes);
+    const __m128i special =
+        _mm_or_si128(control, _mm_or_si128(_mm_cmpeq_epi8(bytes, quote), _mm_cmpeq_epi8(bytes, backslash)));
+    const auto mask = static_cast<unsigned>(_mm_movemask_epi8(special));
+    if (mask != 0) return i + static_cast<std::size_t>(std::countr_zero(mask));
+  }
+#endif
+  while (i < size && !needs_escape(text[i])) ++i;
+  return i;
+}
+
+}  // namespace
+
+void append_string(std::string& into, std::string_view text) {
+  into.push_back('"');
+  for (;;) {
+    const std::size_t plain = plain_prefix(text.data(), text.size());
+    into.append(text.data(), plain);
+    if (plain == text.size()) break;
+    const char c = text[plain];
+    text.remove_prefix(plain + 1);
+    switch (c) {
+      case '"': into.append("\\\""); break;
+      case '\\': into.append("\\\\"); break;
+      case '\b': into.append("\\b"); break;
+      case '\f': into.append("\\f"); break;
+      case '\n': into.append("\\n"); break;
+      case '\r': into.append("\\r"); break;
+      case '\t': into.append("\\t"); break;
+      default: {
+        constexpr char kHex[] = "0123456789abcdef";
+        const auto byte = static_cast<unsigned char>(c);
+        into.append("\\u00");
+        into.push_back(kHex[byte >> 4]);
+        into.push_back(kHex[byte & 15]);
+      }
+    }
+  }
+  into.push_back('"');
+}
+
+void append_number(std::string& into, std::uint64_t value) {
+  char digits[20];
+  const auto end = std::to_chars(digits, digits + sizeof digits, value).ptr;
+  into.append(digits, static_cast<std::size_t>(end - digits));
+}
+
+void append_number(std::string& into, std::int64_t value) {
+  char digits[20];
+  const auto end = std::to_chars(digits, digits + sizeof digits, value).ptr;
+  into.append(digits, static_cast<std::size_t>(end - digits));
+}
+
+void ObjectWriter::key(std::string_view name) {
+  if (!first_) into_.push_back(',');
+  first_ = false;
+  append_string(into_, name);
+  into_.push_back(':');
+}
+
+ObjectWriter& ObjectWriter::text(std::string_view name, std::string_view value) {
+  key(name);
+  append_string(into_, value);
+  return *this;
+}
+
+ObjectWriter& ObjectWriter::number(std::string_view name, std::uint64_t value) {
+  key(name);
+  append_number(into_, value);
+  return *this;
+}
+
+ObjectWriter& ObjectWriter::boolean(std::string_view name, bool value) {
+  key(name);
+  into_.append(value ? "true" : "false");
+  return *this;
+}
+
+ObjectWriter& ObjectWriter::null(std::string_view name) {
+  key(name);
+  into_.append("null");
+  return *this;
+}
+
+ObjectWriter& ObjectWriter::raw(std::string_view name, std::string_view value) {
+  key(name);
+  into_.append(value);
+  return *this;
+}
+
+}  // namespace json
