@@ -88,7 +88,7 @@ Digest Hmac::operator()(std::string_view value) const {
   SHA256_CTX context = state_->inner;
   SHA256_Update(&context, value.data(), value.size());
   Digest digest;
-  SHA256_Final(digest.data(), &context);  // wipes nothing, but leaves only the state of a keyed hash, not the key
+  SHA256_Final(digest.data(), &context);  // what stays on the stack is a state beyond the value, not the key's
   context = state_->outer;
   SHA256_Update(&context, digest.data(), digest.size());
   SHA256_Final(digest.data(), &context);

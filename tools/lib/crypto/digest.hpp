@@ -61,7 +61,8 @@ class SpoolCipher {
   ~SpoolCipher();
   SpoolCipher(const SpoolCipher&) = delete;
   SpoolCipher& operator=(const SpoolCipher&) = delete;
-  /// Encrypts or decrypts in place the bytes that stand at `offset_bytes` of the file.
+  /// Encrypts or decrypts in place the bytes that stand at `offset_bytes` of the file. An offset must not be written twice
+  /// with different bytes under one object: whoever holds both versions learns their difference.
   void apply(std::span<char> bytes, std::uint64_t offset_bytes);
 
  private:

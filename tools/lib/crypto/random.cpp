@@ -44,9 +44,8 @@ SpoolCipher::SpoolCipher() : state_(std::make_unique<State>()) {
   state_->context = EVP_CIPHER_CTX_new();
   unsigned char key[kKeyBytes];
   random_bytes(key);
-  const int made = state_->context == nullptr
-                       ? 0
-                       : EVP_EncryptInit_ex(state_->context, EVP_aes_256_ctr(), nullptr, key, nullptr);
+  const int made =
+      state_->context == nullptr ? 0 : EVP_EncryptInit_ex(state_->context, EVP_aes_256_ctr(), nullptr, key, nullptr);
   OPENSSL_cleanse(key, sizeof key);
   must(made, "set up AES-256-CTR");
 }
