@@ -1,0 +1,53 @@
+// stage: where objects lie. A store holds named, immutable objects; the only thing it must promise is create-if-absent. This
+// version has one kind, a folder. Knows nothing of epochs; the log (log.hpp) stands on it.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace stage {
+
+/// An object being read from its beginning.
+class ObjectReader {
+ public:
+  virtual ~ObjectReader() = default;
+  /// out  the next piece, valid until the next call; empty at the end
+  /// err  retry/file_failed
+  [[nodiscard]] virtual std::string_view read() = 0;
+};
+
+/// Names are relative, `/` between parts. err of all: retry/disk_full, retry/file_failed, denied/permission.
+class Store {
+ public:
+  virtual ~Store() = default;
+
+  /// out  the whole object, or nothing when there is none of that name
+  [[nodiscard]] virtual std::optional<std::string> read(const std::string& name) = 0;
+  /// out  nullptr when there is no object of that name
+  [[nodiscard]] virtual std::unique_ptr<ObjectReader> open(const std::string& name) = 0;
+  /// out  names of all objects below a folder (any depth), sorted. A hint: it may lag behind what is there
+  [[nodiscard]] virtual std::vector<std::string> list(const std::string& folder) = 0;
+  /// out  names directly below a folder, objects and folders alike, without the folder's own name, sorted. A hint too
+  [[nodiscard]] virtual std::vector<std::string> list_one_level(const std::string& folder) = 0;
+  /// Creates an object that must not exist; durable when it returns.
+  /// out  false when one of that name exists: then that one is durable
+  [[nodiscard]] virtual bool put_if_absent(const std::string& name, std::string_view content) = 0;
+  /// Brings a local file in as an object, durable when it returns; the file itself stays. The name bears the content's hash, so one that
+  /// exists already is the same.
+  virtual void place(const std::string& path, const std::string& name) = 0;
+  /// Makes durable what was seen in a folder, whoever made it: before something is acknowledged because it was there.
+  virtual void settle(const std::string& folder) = 0;
+  /// For messages: where this is.
+  [[nodiscard]] virtual std::string where() const = 0;
+};
+
+/// in   stage   `file:///FOLDER` or a path; `s3://`, `gs://`, `az://` and other schemes are not in this version
+///      create  make the folder when it is missing; else a missing one is refused/no_stage
+/// err  usage/unknown_stage
+[[nodiscard]] std::unique_ptr<Store> open_store(const std::string& stage, bool create);
+
+}  // namespace stage
