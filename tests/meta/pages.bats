@@ -1,0 +1,129 @@
+#!/usr/bin/env bats
+# The manual is true: pages are clean mdoc, name their exit codes, and their examples run.
+# Knows: mdoc's macros. A literal block after the comment line `.\" example: run` is executed in a scratch folder that starts
+# as a copy of tests/meta/examples: lines `$ COMMAND` are run, the lines below one are the output that it must have.
+# Must not know: what any page says.
+
+load findings
+
+lint() {
+  local page
+  for page in $(files 'man/*'); do
+    echo "= $page"
+    mandoc -T lint -W warning "$page" 2>&1 | sed 's/^mandoc: /! /'
+  done
+}
+
+@test "mandoc finds nothing to warn of in any page" {
+  settle mandoc lint
+}
+
+sections() {
+  local page section
+  for page in man/*.1; do
+    [[ -f $page ]] || continue
+    echo "= $page"
+    for section in NAME SYNOPSIS DESCRIPTION "EXIT STATUS" EXAMPLES "SEE ALSO"; do
+      grep -qxF -e ".Sh $section" "$page" || echo "! $page has no section $section"
+    done
+    for code in 0 64; do
+      sed -n '/^\.Sh EXIT STATUS/,/^\.Sh [^E]/p' "$page" | grep -qE "^\.It .*\b$code\b" || echo "! $page does not list exit code $code"
+    done
+  done
+}
+
+@test "every tool's page has its sections and its exit codes" {
+  settle sections sections
+}
+
+# A page that is referred to exists here or belongs to somebody else.
+references() {
+  local page name section
+  for page in man/*.[157]; do
+    echo "= $page"
+    while read -r name section; do
+      case $name in
+        cdc | cdc-* | pgcdc-*) [[ -f man/$name.$section ]] || echo "! $page refers to $name($section), which is no page" ;;
+      esac
+    done < <(sed -nE 's/^\.(It )?Xr ([a-z-]+) ([0-9]).*/\2 \3/p' "$page")
+  done
+}
+
+@test "a page refers only to pages that exist" {
+  settle references references
+}
+
+# examples PAGE: the text of its EXAMPLES, escapes undone.
+unescape() { sed -E 's/^\\&//; s/\\&//g; s/\\e/\\/g; s/\\\(aq/'"'"'/g; s/\\\(dq/"/g; s/\\\(ba/|/g; s/\\-/-/g; s/\\\(en/-/g'; }
+example_lines() { sed -n '/^\.Sh EXAMPLES/,/^\.Sh [^E]/p' "$1" | sed -E 's/^\.D[l1] //' | grep -v '^\.' | unescape; }
+
+# Every option in an example exists, also where the example itself cannot be run here.
+example_options() {
+  local page tool option known=$BATS_TEST_TMPDIR/known
+  mkdir -p "$known"
+  for tool in $(tools); do
+    {
+      "$tool" --help
+      "$tool" --help | sed -nE '/^(Subcommands|SUBCOMMANDS|Commands):/,$ s/^  ([a-z][a-z-]*)( .*)?$/\1/p' | while read -r sub; do "$tool" "$sub" --help; done
+    } 2>/dev/null </dev/null | grep -oE -e '--[a-z][a-z-]*' >"$known/$tool"
+  done
+  for page in man/*.[157]; do
+    grep -q '^\.Sh EXAMPLES' "$page" || continue
+    echo "= $page"
+    # Lines continued with a backslash are one; every command of a pipe or list stands for itself.
+    while read -r tool option; do
+      [[ -e $known/$tool ]] || {
+        echo "! $page: an example calls $tool, which is no tool"
+        continue
+      }
+      [[ $option == - ]] || grep -qxF -e "$option" "$known/$tool" || echo "! $page: an example gives $tool the option $option, which it has not"
+    done < <(example_lines "$page" | sed -e ':a' -e '/\\$/N; s/\\\n//; ta' | sed -E 's/\|\||&&|[|;()]/\n/g' |
+      awk '{ tool = ""; for (i = 1; i <= NF; i++) if ($i ~ /^(pg)?cdc-[a-z-]+$/ && tool == "") { tool = $i; print tool, "-" } else if (tool != "" && $i ~ /^--[a-z]/) { sub(/=.*/, "", $i); print tool, $i } }')
+  done
+}
+
+@test "examples call only tools and options that exist" {
+  settle example-options example_options
+}
+
+# blocks PAGE: writes the marked blocks of a page as $BATS_TEST_TMPDIR/blocks/PAGE.N
+blocks() {
+  mkdir -p "$BATS_TEST_TMPDIR/blocks"
+  awk -v base="$BATS_TEST_TMPDIR/blocks/$(basename "$1")" '
+    /^\.\\" example: run/ { marked = 1; next }
+    marked && /^\.Bd / { n++; inside = 1; marked = 0; next }
+    inside && /^\.Ed/ { inside = 0; next }
+    inside { print > (base "." n) }' "$1"
+}
+
+# run_block FILE: runs its commands in one shell of a scratch folder; prints what they print, commands included.
+run_block() {
+  local scratch=$BATS_TEST_TMPDIR/scratch
+  rm -rf "$scratch"
+  cp -r tests/meta/examples "$scratch"
+  unescape <"$1" >"$BATS_TEST_TMPDIR/wanted"
+  # Each command is echoed before it runs, so that the result can be compared with the block as it stands in the page.
+  sed -e ':a' -e '/\\$/N; s/\\\n/\x01/; ta' "$BATS_TEST_TMPDIR/wanted" | while IFS= read -r line; do
+    if [[ $line == '$ '* ]]; then
+      printf "printf '%%s\\\\n' %q\n" "$(tr '\001' '\n' <<<"$line" | sed -e '$!s/$/\\/')"
+      tr -d '\001' <<<"${line#'$ '}"
+    fi
+  done >"$BATS_TEST_TMPDIR/script"
+  (cd "$scratch" && bash "$BATS_TEST_TMPDIR/script") >"$BATS_TEST_TMPDIR/got" 2>&1 </dev/null
+}
+
+examples() {
+  local page block
+  for page in man/*.[157]; do blocks "$page"; done
+  for block in "$BATS_TEST_TMPDIR"/blocks/*; do
+    [[ -f $block ]] || continue
+    echo "= $(basename "$block")"
+    run_block "$block"
+    cmp -s "$BATS_TEST_TMPDIR/wanted" "$BATS_TEST_TMPDIR/got" ||
+      echo "! example $(basename "$block") prints something else: $(diff "$BATS_TEST_TMPDIR/wanted" "$BATS_TEST_TMPDIR/got" | head -n 6 | tr '\n' ' ')"
+  done
+}
+
+@test "the marked examples print what the page says" {
+  settle examples examples
+}

@@ -1,0 +1,111 @@
+#!/usr/bin/env bats
+# The hand: every file says what it is for, is laid out by clang-format or clean for shellcheck, and knows no machine.
+# Knows: the text of the files. Must not know: any file by name, but for the few that are exempt here with a reason.
+
+load findings
+
+# opening FILE: how many comment lines it opens with, the interpreter line not counted.
+opening() { awk 'NR == 1 && /^#!/ { next } /^ *(\/\/|#)/ && !/^#(include|pragma)/ { n++; next } { exit } END { print n + 0 }' "$1"; }
+
+openings() {
+  local file lines
+  for file in $(files 'tools/*.cpp' 'tools/*.hpp'); do
+    echo "= $file"
+    lines=$(opening "$file")
+    ((lines >= 3 && lines <= 8)) || echo "! $file opens with $lines comment lines, not 3 to 8"
+  done
+  for file in $(shell_files) $(files 'tests/*.cpp'); do
+    [[ -e $file ]] || continue
+    echo "= $file"
+    (($(opening "$file") >= 2)) || echo "! $file does not say at its top what it is for"
+  done
+}
+
+@test "every file opens with what it is for, what it knows and what it must not know" {
+  settle openings openings
+}
+
+short_mains() {
+  local file
+  for file in $(files 'tools/*/main.cpp'); do
+    echo "= $file"
+    (($(grep -cvE '^ *(//.*)?$' "$file") <= 60)) || echo "! $file has more than 60 lines of code: its work belongs beside it"
+  done
+}
+
+@test "main stays short" {
+  settle short-mains short_mains
+}
+
+lumber() {
+  local path
+  for path in $(files . | tr / '\n' | sed -E 's/\.[a-z]+$//' | sort -u); do
+    echo "= $path"
+    if grep -qiE '(^|[-_])(utils?|common|helpers?|misc|manager)($|[-_])' <<<"$path"; then echo "! $path is a lumber room"; fi
+  done
+}
+
+@test "no lumber rooms: util, common, helper, misc, manager" {
+  settle lumber lumber
+}
+
+layout() {
+  local file
+  for file in $(files 'tools/*.cpp' 'tools/*.hpp' 'tests/*.cpp' 'tests/*.hpp'); do
+    echo "= $file"
+    clang-format-14 --dry-run --Werror "$file" 2>"$BATS_TEST_TMPDIR/format" || echo "! clang-format-14 -i $file"
+  done
+}
+
+@test "clang-format would change nothing" {
+  settle clang-format layout
+}
+
+shell() {
+  local file
+  for file in $(shell_files); do
+    echo "= $file"
+    shellcheck -x -f gcc "$file" 2>&1 | sed -E 's/^([^:]+):[0-9]+:[0-9]+: (.*)/! \1: \2/'
+  done
+}
+
+@test "shellcheck finds nothing in any script" {
+  settle shellcheck shell
+}
+
+machines() {
+  local file
+  for file in $(files .); do
+    echo "= $file"
+    # Folders of a developer's machine. /tmp and /var belong to everybody's.
+    grep -nIE '(^|[^A-Za-z0-9_./-])/(work|root|home/[a-z]+|Users|mnt|workspace)/' "$file" | sed -E "s|^([0-9]+):.*|! $file:\1 knows a machine's folder|"
+  done
+}
+
+@test "no file knows a folder of one machine" {
+  settle machines machines
+}
+
+unfinished() {
+  local file
+  for file in $(files tools man scripts Makefile CMakeLists.txt README.md); do
+    echo "= $file"
+    grep -nIE '\b(TODO|FIXME|XXX|HACK)\b' "$file" | sed -E "s|^([0-9]+):.*|! $file:\1 is unfinished|"
+  done
+}
+
+@test "nothing says of itself that it is unfinished" {
+  settle unfinished unfinished
+}
+
+# Comments are 15 to 25 of 100 lines: fewer explain too little, more repeat the code.
+comments() {
+  local share
+  share=$(files 'tools/*.cpp' 'tools/*.hpp' | xargs cat | awk 'NF { all++ } /^ *\/\// { comment++ } / \/\/[ \/<]/ && !/^ *\/\// { comment += 0.5 } END { printf "%d", 100 * comment / all }')
+  echo "= $share % of the lines in tools are comments"
+  ((share >= 15 && share <= 25)) || echo "! $share % of the lines in tools are comments, not 15 to 25"
+}
+
+@test "between 15 and 25 of 100 lines are comments" {
+  settle comments comments
+}
