@@ -35,8 +35,7 @@ std::size_t plain_prefix(const char* text, std::size_t size) {
 
 }  // namespace
 
-void append_string(std::string& into, std::string_view text) {
-  into.push_back('"');
+void append_escaped(std::string& into, std::string_view text) {
   for (;;) {
     const std::size_t plain = plain_prefix(text.data(), text.size());
     into.append(text.data(), plain);
@@ -60,6 +59,11 @@ void append_string(std::string& into, std::string_view text) {
       }
     }
   }
+}
+
+void append_string(std::string& into, std::string_view text) {
+  into.push_back('"');
+  append_escaped(into, text);
   into.push_back('"');
 }
 

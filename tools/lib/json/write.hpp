@@ -13,6 +13,9 @@ namespace json {
 /// src  RFC 8259, section 7
 void append_string(std::string& into, std::string_view text);
 
+/// The same without quotes, for a string that comes in pieces.
+void append_escaped(std::string& into, std::string_view text);
+
 /// Appends the decimal digits of a number.
 void append_number(std::string& into, std::uint64_t value);
 void append_number(std::string& into, std::int64_t value);
