@@ -105,8 +105,7 @@ class Checker {
   std::uint64_t next_seq_ = 0;
   std::uint64_t xid_ = 0;
   std::string lsn_;        // of the open transaction or chunk
-  std::string last_lsn_;   // of the last closed transaction
-  std::string last_end_;   // greatest end seen
+  std::string last_end_;   // greatest end seen; the stream's start at first
   std::string chunk_table_;
   std::uint64_t chunk_ = 0;
   std::string last_table_;  // described, and the one of the last row: saves the look-up

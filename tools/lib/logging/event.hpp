@@ -1,4 +1,4 @@
-// log: one event is one logfmt line on standard error: ts= tool= level= err= class= lsn= table= msg=. Knows the process's
+// logging: one event is one logfmt line on standard error: ts= tool= level= err= class= lsn= table= msg=. Knows the process's
 // name and the clock; never sees a column's value.
 #pragma once
 
@@ -7,7 +7,7 @@
 #include <string_view>
 #include <utility>
 
-namespace log {
+namespace logging {
 
 enum class Level { debug, info, warn, error };
 
@@ -27,4 +27,4 @@ void event(Level level, std::string_view message,
 [[nodiscard]] std::string format(std::string_view ts, std::string_view tool, Level level, std::string_view message,
                                  std::initializer_list<std::pair<std::string_view, std::string_view>> fields);
 
-}  // namespace log
+}  // namespace logging
