@@ -33,10 +33,28 @@ bool is_time(std::string_view text) {
 }
 
 enum Key : std::uint32_t {
-  kTable = 1u << 0, kLsn = 1u << 1, kSeq = 1u << 2, kTs = 1u << 3, kXid = 1u << 4, kAfter = 1u << 5, kBefore = 1u << 6,
-  kUnchanged = 1u << 7, kWithheld = 1u << 8, kOnly = 1u << 9, kEnd = 1u << 10, kRows = 1u << 11, kReadRows = 1u << 12,
-  kState = 1u << 13, kChunk = 1u << 14, kFromKey = 1u << 15, kToKey = 1u << 16, kHigh = 1u << 17, kPrefix = 1u << 18,
-  kContent = 1u << 19, kFormatKey = 1u << 20, kOther = 1u << 21
+  kTable = 1u << 0,
+  kLsn = 1u << 1,
+  kSeq = 1u << 2,
+  kTs = 1u << 3,
+  kXid = 1u << 4,
+  kAfter = 1u << 5,
+  kBefore = 1u << 6,
+  kUnchanged = 1u << 7,
+  kWithheld = 1u << 8,
+  kOnly = 1u << 9,
+  kEnd = 1u << 10,
+  kRows = 1u << 11,
+  kReadRows = 1u << 12,
+  kState = 1u << 13,
+  kChunk = 1u << 14,
+  kFromKey = 1u << 15,
+  kToKey = 1u << 16,
+  kHigh = 1u << 17,
+  kPrefix = 1u << 18,
+  kContent = 1u << 19,
+  kFormatKey = 1u << 20,
+  kOther = 1u << 21
 };
 
 // What a line of each op must have and may have. A source, policy or schema line is read by its own decoder.
@@ -46,31 +64,44 @@ struct Needs {
 };
 constexpr std::uint32_t kPlace = kTable | kLsn | kSeq | kTs | kXid;
 constexpr std::array<Needs, 12> kNeeds{{
-    {0, ~0u},                                                      // source
-    {0, ~0u},                                                      // policy
-    {kTable | kLsn, ~0u},                                          // schema
-    {kPlace | kAfter, kWithheld},                                  // c
-    {kPlace | kAfter, kBefore | kUnchanged | kWithheld},           // u
-    {kPlace | kBefore, kWithheld},                                 // d
-    {kTable | kLsn | kTs | kAfter, kOnly | kWithheld},             // r
-    {kPlace, 0},                                                   // t
-    {kLsn | kSeq | kTs | kXid | kPrefix | kContent, 0},            // m
-    {kLsn | kEnd | kTs | kXid | kRows | kReadRows, 0},             // commit
-    {kEnd | kTs, 0},                                               // heartbeat
+    {0, ~0u},                                                              // source
+    {0, ~0u},                                                              // policy
+    {kTable | kLsn, ~0u},                                                  // schema
+    {kPlace | kAfter, kWithheld},                                          // c
+    {kPlace | kAfter, kBefore | kUnchanged | kWithheld},                   // u
+    {kPlace | kBefore, kWithheld},                                         // d
+    {kTable | kLsn | kTs | kAfter, kOnly | kWithheld},                     // r
+    {kPlace, 0},                                                           // t
+    {kLsn | kSeq | kTs | kXid | kPrefix | kContent, 0},                    // m
+    {kLsn | kEnd | kTs | kXid | kRows | kReadRows, 0},                     // commit
+    {kEnd | kTs, 0},                                                       // heartbeat
     {kState | kTable | kLsn | kChunk, kFromKey | kToKey | kRows | kHigh},  // snapshot
 }};
 
 Key key_of(std::string_view key) {
   switch (key.size()) {
-    case 2: return key == "ts" ? kTs : kOther;
-    case 3: return key == "lsn" ? kLsn : key == "seq" ? kSeq : key == "xid" ? kXid : key == "end" ? kEnd : kOther;
-    case 4: return key == "rows" ? kRows : key == "only" ? kOnly : key == "high" ? kHigh : kOther;
-    case 5: return key == "table" ? kTable : key == "after" ? kAfter : key == "state" ? kState : key == "chunk" ? kChunk : kOther;
-    case 6: return key == "before" ? kBefore : key == "to_key" ? kToKey : key == "prefix" ? kPrefix : kOther;
-    case 7: return key == "content" ? kContent : kOther;
-    case 8: return key == "withheld" ? kWithheld : key == "from_key" ? kFromKey : kOther;
-    case 9: return key == "unchanged" ? kUnchanged : key == "read_rows" ? kReadRows : kOther;
-    default: return kOther;
+    case 2:
+      return key == "ts" ? kTs : kOther;
+    case 3:
+      return key == "lsn" ? kLsn : key == "seq" ? kSeq : key == "xid" ? kXid : key == "end" ? kEnd : kOther;
+    case 4:
+      return key == "rows" ? kRows : key == "only" ? kOnly : key == "high" ? kHigh : kOther;
+    case 5:
+      return key == "table"   ? kTable
+             : key == "after" ? kAfter
+             : key == "state" ? kState
+             : key == "chunk" ? kChunk
+                              : kOther;
+    case 6:
+      return key == "before" ? kBefore : key == "to_key" ? kToKey : key == "prefix" ? kPrefix : kOther;
+    case 7:
+      return key == "content" ? kContent : kOther;
+    case 8:
+      return key == "withheld" ? kWithheld : key == "from_key" ? kFromKey : kOther;
+    case 9:
+      return key == "unchanged" ? kUnchanged : key == "read_rows" ? kReadRows : kOther;
+    default:
+      return kOther;
   }
 }
 
@@ -109,7 +140,8 @@ const Line& Parser::read(std::string_view line, std::span<const json::Token> tok
     }
     // Only a key that this op reads is read: a schema's or policy's others belong to their decoders.
     if (needs.may == ~0u && (needs.must & key) == 0) continue;
-    if ((seen & key) != 0) data("unknown_key", "op '" + std::string(op) + "': key '" + std::string(name) + "' stands twice");
+    if ((seen & key) != 0)
+      data("unknown_key", "op '" + std::string(op) + "': key '" + std::string(name) + "' stands twice");
     seen |= key;
     const auto text = [&](std::string_view& into, bool (*good)(std::string_view), const char* slug) {
       if (value.kind != json::Kind::string) wrong(name);
@@ -128,20 +160,48 @@ const Line& Parser::read(std::string_view line, std::span<const json::Token> tok
         text(line_.table, nullptr, "");
         if (line_.table.find('\\') != std::string_view::npos) line_.table = table_ = json::unescape(line_.table);
         break;
-      case kLsn: text(line_.lsn, is_lsn, "bad_lsn"); break;
-      case kEnd: text(line_.end, is_lsn, "bad_lsn"); break;
-      case kHigh: text(line_.high, is_lsn, "bad_lsn"); break;
-      case kTs: text(line_.ts, is_time, "bad_time"); break;
-      case kSeq: number(line_.seq); break;
-      case kXid: number(line_.xid); break;
-      case kRows: number(line_.rows); break;
-      case kReadRows: number(line_.read_rows); break;
-      case kChunk: number(line_.chunk); break;
-      case kAfter: container(line_.after, json::Kind::object); break;
-      case kBefore: container(line_.before, json::Kind::object); break;
-      case kUnchanged: container(line_.unchanged, json::Kind::array); break;
-      case kWithheld: container(line_.withheld, json::Kind::array); break;
-      case kOnly: container(line_.only, json::Kind::array); break;
+      case kLsn:
+        text(line_.lsn, is_lsn, "bad_lsn");
+        break;
+      case kEnd:
+        text(line_.end, is_lsn, "bad_lsn");
+        break;
+      case kHigh:
+        text(line_.high, is_lsn, "bad_lsn");
+        break;
+      case kTs:
+        text(line_.ts, is_time, "bad_time");
+        break;
+      case kSeq:
+        number(line_.seq);
+        break;
+      case kXid:
+        number(line_.xid);
+        break;
+      case kRows:
+        number(line_.rows);
+        break;
+      case kReadRows:
+        number(line_.read_rows);
+        break;
+      case kChunk:
+        number(line_.chunk);
+        break;
+      case kAfter:
+        container(line_.after, json::Kind::object);
+        break;
+      case kBefore:
+        container(line_.before, json::Kind::object);
+        break;
+      case kUnchanged:
+        container(line_.unchanged, json::Kind::array);
+        break;
+      case kWithheld:
+        container(line_.withheld, json::Kind::array);
+        break;
+      case kOnly:
+        container(line_.only, json::Kind::array);
+        break;
       case kState: {
         std::string_view state;
         text(state, nullptr, "");
@@ -149,7 +209,8 @@ const Line& Parser::read(std::string_view line, std::span<const json::Token> tok
         line_.snapshot_end = state == "end";
         break;
       }
-      default: break;
+      default:
+        break;
     }
   }
   if ((seen & needs.must) != needs.must) data("missing_key", "op '" + std::string(op) + "': a key is missing");
@@ -167,7 +228,8 @@ void Checker::check(const Line& line) {
     return;
   }
   switch (line.op) {
-    case Op::source: data("two_sources", "a second source line: two streams are mixed");
+    case Op::source:
+      data("two_sources", "a second source line: two streams are mixed");
     case Op::policy:
       if (!at_boundary()) data("wrong_order", "a policy line inside a transaction");
       return;

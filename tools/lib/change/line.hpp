@@ -15,7 +15,20 @@
 
 namespace change {
 
-enum class Op : std::uint8_t { source, policy, schema, create, update, erase, read, truncate, message, commit, heartbeat, snapshot };
+enum class Op : std::uint8_t {
+  source,
+  policy,
+  schema,
+  create,
+  update,
+  erase,
+  read,
+  truncate,
+  message,
+  commit,
+  heartbeat,
+  snapshot
+};
 
 /// The op's text in the stream: `source`, ..., `c`, `u`, `d`, `r`, `t`, `m`, `commit`, ...
 [[nodiscard]] std::string_view text_of(Op op);
@@ -104,8 +117,8 @@ class Checker {
   std::uint64_t rows_ = 0;
   std::uint64_t next_seq_ = 0;
   std::uint64_t xid_ = 0;
-  std::string lsn_;        // of the open transaction or chunk
-  std::string last_end_;   // greatest end seen; the stream's start at first
+  std::string lsn_;       // of the open transaction or chunk
+  std::string last_end_;  // greatest end seen; the stream's start at first
   std::string chunk_table_;
   std::uint64_t chunk_ = 0;
   std::string last_table_;  // described, and the one of the last row: saves the look-up

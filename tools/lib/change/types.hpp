@@ -32,7 +32,7 @@ struct Source {
 /// One column as a `schema` line describes it. Empty optional = not known, never guessed.
 struct Column {
   std::string name;
-  std::string type;           ///< pg_type.typname of pg_catalog (`int8`, `_text`), else `schema.name`; domains resolved
+  std::string type;  ///< pg_type.typname of pg_catalog (`int8`, `_text`), else `schema.name`; domains resolved
   std::int32_t typmod = -1;
   std::optional<std::uint32_t> attnum;
   std::optional<std::string> bind;  ///< `relid.attnum` when proven

@@ -75,7 +75,8 @@ int Fd::release() {
 void throw_errno(int error, const std::string& doing, const std::string& path) {
   const std::string message = "could not " + doing + " " + path + ": " + std::strerror(error);
   if (error == ENOSPC || error == EDQUOT) throw base::Failure(base::Exit::retry, "disk_full", message);
-  if (error == EACCES || error == EPERM || error == EROFS) throw base::Failure(base::Exit::denied, "permission", message);
+  if (error == EACCES || error == EPERM || error == EROFS)
+    throw base::Failure(base::Exit::denied, "permission", message);
   throw base::Failure(base::Exit::retry, "file_failed", message);
 }
 

@@ -54,7 +54,8 @@ void LineReader::fill() {
   } else if (got == 0) {
     at_end_ = true;
   } else if (errno != EINTR && errno != EAGAIN) {
-    throw base::Failure(base::Exit::retry, "read_failed", std::string("could not read the input: ") + std::strerror(errno));
+    throw base::Failure(base::Exit::retry, "read_failed",
+                        std::string("could not read the input: ") + std::strerror(errno));
   }
 }
 

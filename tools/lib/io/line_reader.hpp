@@ -18,10 +18,10 @@ class LineReader {
   static constexpr std::size_t kPaddingBytes = 64;
 
   enum class Status : std::uint8_t {
-    line,   ///< `into` is a line without its break, valid until the next fill()
-    more,   ///< the buffer holds no whole line: call fill()
-    end,    ///< end of input after a whole line
-    cut,    ///< end of input after a partial line, which is dropped
+    line,  ///< `into` is a line without its break, valid until the next fill()
+    more,  ///< the buffer holds no whole line: call fill()
+    end,   ///< end of input after a whole line
+    cut,   ///< end of input after a partial line, which is dropped
   };
   [[nodiscard]] Status next(std::string_view& into);
 

@@ -123,8 +123,8 @@ std::span<const Token> Tokenizer::tokens(std::string_view line) {
   if (line.size() >= 0xFFFFFFFFu - kPaddingBytes) invalid("line of 4 GiB or more", 0);
   stage1_->reserve(line.size());
   auto& stage1 = *stage1_->parser;
-  const auto error = stage1.stage1(reinterpret_cast<const std::uint8_t*>(line.data()), line.size(),
-                                   simdjson::stage1_mode::regular);
+  const auto error =
+      stage1.stage1(reinterpret_cast<const std::uint8_t*>(line.data()), line.size(), simdjson::stage1_mode::regular);
   if (error == simdjson::UTF8_ERROR) invalid("not UTF-8", 0);
   if (error == simdjson::UNCLOSED_STRING) invalid("string without end", line.size());
   if (error != simdjson::SUCCESS) invalid("no JSON text", 0);
@@ -264,11 +264,21 @@ std::string unescape(std::string_view inner) {
     const char c = inner[i + 1];
     i += 2;
     switch (c) {
-      case 'b': out.push_back('\b'); break;
-      case 'f': out.push_back('\f'); break;
-      case 'n': out.push_back('\n'); break;
-      case 'r': out.push_back('\r'); break;
-      case 't': out.push_back('\t'); break;
+      case 'b':
+        out.push_back('\b');
+        break;
+      case 'f':
+        out.push_back('\f');
+        break;
+      case 'n':
+        out.push_back('\n');
+        break;
+      case 'r':
+        out.push_back('\r');
+        break;
+      case 't':
+        out.push_back('\t');
+        break;
       case 'u': {
         std::uint32_t code = hex4(i);
         i += 4;
@@ -282,7 +292,8 @@ std::string unescape(std::string_view inner) {
         append_utf8(out, code >= 0xD800 && code < 0xE000 ? 0xFFFD : code);
         break;
       }
-      default: out.push_back(c);
+      default:
+        out.push_back(c);
     }
   }
   return out;

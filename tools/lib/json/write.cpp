@@ -43,13 +43,27 @@ void append_escaped(std::string& into, std::string_view text) {
     const char c = text[plain];
     text.remove_prefix(plain + 1);
     switch (c) {
-      case '"': into.append("\\\""); break;
-      case '\\': into.append("\\\\"); break;
-      case '\b': into.append("\\b"); break;
-      case '\f': into.append("\\f"); break;
-      case '\n': into.append("\\n"); break;
-      case '\r': into.append("\\r"); break;
-      case '\t': into.append("\\t"); break;
+      case '"':
+        into.append("\\\"");
+        break;
+      case '\\':
+        into.append("\\\\");
+        break;
+      case '\b':
+        into.append("\\b");
+        break;
+      case '\f':
+        into.append("\\f");
+        break;
+      case '\n':
+        into.append("\\n");
+        break;
+      case '\r':
+        into.append("\\r");
+        break;
+      case '\t':
+        into.append("\\t");
+        break;
       default: {
         constexpr char kHex[] = "0123456789abcdef";
         const auto byte = static_cast<unsigned char>(c);

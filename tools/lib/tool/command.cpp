@@ -95,8 +95,9 @@ struct Command::Parts {
     if (is_flag) {
       one.option = app->add_flag("--" + option, one.given_flag, help);
     } else {
-      one.option = app->add_option("--" + option, one.text, help)->type_name(value)->multi_option_policy(
-          CLI::MultiOptionPolicy::Throw);
+      one.option = app->add_option("--" + option, one.text, help)
+                       ->type_name(value)
+                       ->multi_option_policy(CLI::MultiOptionPolicy::Throw);
     }
     return one;
   }
@@ -121,13 +122,15 @@ const std::string& Command::config() const { return parts_->config; }
 const std::string& Command::metrics() const { return parts_->metrics; }
 const std::string& Command::name() const { return parts_->name; }
 
-Command& Command::text(const std::string& option, const std::string& value, std::string& into, const std::string& help) {
+Command& Command::text(const std::string& option, const std::string& value, std::string& into,
+                       const std::string& help) {
   const std::string note = into.empty() ? help : help + " (default " + into + ")";
   parts_->declare(option, value, note, false).set = [&into](std::string_view text) { into = text; };
   return *this;
 }
 
-Command& Command::bytes(const std::string& option, std::string_view value, std::uint64_t& into, const std::string& help) {
+Command& Command::bytes(const std::string& option, std::string_view value, std::uint64_t& into,
+                        const std::string& help) {
   parts_->declare(option, std::string(value), help, false).set = [&into, option](std::string_view text) {
     into = parse_bytes(option, text);
   };
@@ -142,7 +145,9 @@ Command& Command::number(const std::string& option, const std::string& value, st
 }
 
 Command& Command::flag(const std::string& option, bool& into, const std::string& help) {
-  parts_->declare(option, "", help, true).set = [&into, option](std::string_view text) { into = parse_flag(option, text); };
+  parts_->declare(option, "", help, true).set = [&into, option](std::string_view text) {
+    into = parse_flag(option, text);
+  };
   return *this;
 }
 
@@ -202,10 +207,10 @@ void open_standard_descriptors() {
 
 Exit report(const Failure& failure) {
   logging::event(logging::Level::error, failure.message,
-             {{"err", failure.slug},
-              {"class", base::class_of(failure.exit)},
-              {"lsn", failure.lsn ? base::format(*failure.lsn) : std::string()},
-              {"table", failure.table}});
+                 {{"err", failure.slug},
+                  {"class", base::class_of(failure.exit)},
+                  {"lsn", failure.lsn ? base::format(*failure.lsn) : std::string()},
+                  {"table", failure.table}});
   return failure.exit;
 }
 
@@ -250,7 +255,8 @@ Exit run(int argc, char** argv, Command& command, const std::function<Exit()>& b
         for (const auto& sub : parts.subs) {
           for (const auto& one : sub->parts_->options) known = known || one->name == word;
         }
-        if (!known) throw Failure(Exit::usage, "bad_config", "section [" + parts.name + "]: unknown word '" + word + "'");
+        if (!known)
+          throw Failure(Exit::usage, "bad_config", "section [" + parts.name + "]: unknown word '" + word + "'");
       }
     }
     settle(parts.options, file, parts.name);

@@ -13,11 +13,14 @@ namespace tool {
 
 Metrics::Metrics(std::string path, std::string_view program) : path_(std::move(path)), program_(program) {}
 
-void Metrics::declare(std::string_view name, std::string_view help) { help_.insert_or_assign(std::string(name), std::string(help)); }
+void Metrics::declare(std::string_view name, std::string_view help) {
+  help_.insert_or_assign(std::string(name), std::string(help));
+}
 
 void Metrics::add(std::string_view name, std::string_view labels, double by) {
   auto found = values_.find(name);
-  if (found == values_.end()) found = values_.emplace(std::string(name), std::map<std::string, double, std::less<>>{}).first;
+  if (found == values_.end())
+    found = values_.emplace(std::string(name), std::map<std::string, double, std::less<>>{}).first;
   auto value = found->second.find(labels);
   if (value == found->second.end()) value = found->second.emplace(std::string(labels), 0.0).first;
   value->second += by;
@@ -36,7 +39,8 @@ std::string Metrics::text() const {
     text += "# TYPE " + name + (name.ends_with("_total") ? " counter\n" : " gauge\n");
     for (const auto& [labels, value] : series) {
       char number[32];
-      std::snprintf(number, sizeof number, std::floor(value) == value && std::fabs(value) < 1e15 ? "%.0f" : "%.6g", value);
+      std::snprintf(number, sizeof number, std::floor(value) == value && std::fabs(value) < 1e15 ? "%.0f" : "%.6g",
+                    value);
       text += name + "{program=\"" + program_ + "\"" + (labels.empty() ? "" : "," + labels) + "} " + number + "\n";
     }
   }
