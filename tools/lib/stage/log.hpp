@@ -28,6 +28,11 @@ class Log {
   /// The content of source.json; nothing when nobody has written yet. err  refused/broken_stage
   [[nodiscard]] static std::optional<Identity> identity(Store& store, std::string_view source);
 
+  /// Creates source.json, or finds the one that stands.
+  ///
+  /// out  the identity that holds: `mine`, or what an earlier writer put
+  [[nodiscard]] static Identity claim(Store& store, const Identity& mine);
+
   /// Where the log begins; nothing when no epoch has been published. err  refused/broken_stage
   [[nodiscard]] std::optional<base::Lsn> start();
 
@@ -44,6 +49,14 @@ class Log {
   /// Greatest listed position that is <= `most`, to begin following at; the start when nothing is listed. Nothing when the log is
   /// empty. Every listed manifest belongs to the chain, because each was created at its end.
   [[nodiscard]] std::optional<base::Lsn> near(base::Lsn most);
+
+  /// Creates start.json, or finds the one that stands. out  the log's start that holds
+  [[nodiscard]] base::Lsn begin(base::Lsn from);
+  /// Publishes an epoch whose data objects are durable: creates its manifest.
+  ///
+  /// in   epoch  `from` is the log's end; files named by `object`; `prev` set
+  /// out  the SHA-256 of its bytes, or nothing when the log has gone on already: find the end again
+  [[nodiscard]] std::optional<std::string> append(const Epoch& epoch);
 
   /// The chunks that were copied, sorted by table, lsn and chunk; names below the era's folder. err  refused/broken_stage
   [[nodiscard]] std::vector<std::string> chunks();

@@ -34,7 +34,7 @@ inline constexpr std::string_view kStartObject = "start.json";
                                       std::string_view sha256);
 /// `copy/<table>/<lsn>/<chunk>.json` and `copy/<table>/<lsn>/<chunk>-<part>-<sha>.ndjson.zst`.
 [[nodiscard]] std::string chunk_object(std::string_view table, base::Lsn lsn, std::uint64_t chunk);
-[[nodiscard]] std::string chunk_data_object(std::string_view table, base::Lsn lsn, std::uint64_t chunk, std::uint64_t part,
-                                            std::string_view sha256);
+[[nodiscard]] std::string chunk_data_object(std::string_view table, base::Lsn lsn, std::uint64_t chunk,
+                                            std::uint64_t part, std::string_view sha256);
 
 }  // namespace stage

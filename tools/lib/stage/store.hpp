@@ -45,6 +45,9 @@ class Store {
   [[nodiscard]] virtual std::string where() const = 0;
 };
 
+/// A file that is no object (yet): the spool's. out  nullptr when there is none of that name
+[[nodiscard]] std::unique_ptr<ObjectReader> open_local_file(const std::string& path);
+
 /// in   stage   `file:///FOLDER` or a path; `s3://`, `gs://`, `az://` and other schemes are not in this version
 ///      create  make the folder when it is missing; else a missing one is refused/no_stage
 /// err  usage/unknown_stage
