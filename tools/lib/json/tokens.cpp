@@ -13,7 +13,7 @@ namespace {
 
 constexpr std::size_t kMaxDepth = 256;
 
-[[noreturn]] void invalid(const char* what, std::size_t offset) {
+[[noreturn, gnu::cold, gnu::noinline]] void invalid(const char* what, std::size_t offset) {
   throw base::Failure(base::Exit::data, "invalid_json",
                       std::string(what) + " at byte " + std::to_string(offset) + " of the line");
 }
@@ -47,9 +47,10 @@ bool valid_number(std::string_view text) {
 
 bool is_hex(char c) { return is_digit(c) || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F'); }
 
-// in  inner text of a string that holds at least one backslash
+// in  inner text of a string
 bool valid_escapes(const char* at, const char* end) {
-  while ((at = static_cast<const char*>(std::memchr(at, '\\', static_cast<std::size_t>(end - at)))) != nullptr) {
+  while (at < end &&
+         (at = static_cast<const char*>(std::memchr(at, '\\', static_cast<std::size_t>(end - at)))) != nullptr) {
     if (++at >= end) return false;
     if (*at == 'u') {
       if (end - at < 5) return false;
@@ -118,7 +119,6 @@ std::span<const Token> Tokenizer::tokens_of_copy(std::string_view text) {
 }
 
 std::span<const Token> Tokenizer::tokens(std::string_view line) {
-  tokens_.clear();
   if (line.empty()) invalid("empty line", 0);
   if (line.size() >= 0xFFFFFFFFu - kPaddingBytes) invalid("line of 4 GiB or more", 0);
   stage1_->reserve(line.size());
@@ -130,117 +130,95 @@ std::span<const Token> Tokenizer::tokens(std::string_view line) {
   if (error != simdjson::SUCCESS) invalid("no JSON text", 0);
 
   const char* const text = line.data();
-  const std::uint32_t* const at = stage1.structural_indexes.get();
-  const std::uint32_t count = stage1.n_structural_indexes;
-  // A token never needs more than one structural character, so the list is sized once and written through a pointer.
-  if (tokens_.capacity() < count + 1) tokens_.reserve((count + 1) * 2);
-  tokens_.resize(count + 1);
-  Token* const out = tokens_.data();
-  std::uint32_t made = 0;
+  const std::uint32_t* at = stage1.structural_indexes.get();
+  const std::uint32_t* const end = at + stage1.n_structural_indexes;
+  // A token never needs more than one structural character: the list is grown once and written through a pointer.
+  if (tokens_.size() < static_cast<std::size_t>(end - at)) tokens_.resize(static_cast<std::size_t>(end - at) * 2);
+  Token* const first = tokens_.data();
+  Token* out = first;
+  // Most lines hold no escape at all: one look at the line saves one look at each string.
+  const bool has_escapes = std::memchr(text, '\\', line.size()) != nullptr;
 
   std::uint32_t open[kMaxDepth];  // indexes of the containers that are open
   std::size_t depth = 0;
-  std::uint32_t i = 0;
-  const auto offset = [&](std::uint32_t index) { return index < count ? at[index] : line.size(); };
+  const auto offset = [&](const std::uint32_t* place) { return place < end ? std::size_t{*place} : line.size(); };
   // The text of a scalar ends before the next structural character; white space between is not part of it.
-  const auto scalar_end = [&](std::uint32_t index) {
-    std::size_t end = index + 1 < count ? at[index + 1] : line.size();
-    while (end > at[index] + 1 && is_space(text[end - 1])) --end;
-    return end;
+  const std::size_t line_bytes = line.size();
+  const auto scalar_end = [text, end, line_bytes](const std::uint32_t* place) {
+    std::size_t stop = place + 1 < end ? std::size_t{place[1]} : line_bytes;
+    if (text[stop - 1] > ' ') return stop;
+    while (is_space(text[stop - 1])) --stop;
+    return stop;
   };
-  const auto take_string = [&](Kind kind) {
-    const std::size_t begin = at[i];
-    const std::size_t end = scalar_end(i);
-    if (end - begin < 2 || text[end - 1] != '"') invalid("broken string", begin);
-    const std::size_t inner_bytes = end - begin - 2;
-    if (inner_bytes > 0 && std::memchr(text + begin + 1, '\\', inner_bytes) != nullptr &&
-        !valid_escapes(text + begin + 1, text + end - 1)) {
-      invalid("broken escape", begin);
-    }
-    out[made] = Token{text + begin, static_cast<std::uint32_t>(end - begin), made + 1, kind};
-    ++made;
-    ++i;
+  const auto take_string = [text, first, has_escapes, scalar_end](const std::uint32_t* place, Token* into, Kind kind) {
+    const std::size_t begin = *place;
+    const std::size_t stop = scalar_end(place);
+    if (stop - begin < 2 || text[stop - 1] != '"') invalid("broken string", begin);
+    if (has_escapes && !valid_escapes(text + begin + 1, text + stop - 1)) invalid("broken escape", begin);
+    into->begin = text + begin;
+    into->size = static_cast<std::uint32_t>(stop - begin);
+    into->next = static_cast<std::uint32_t>(into - first) + 1;
+    into->kind = kind;
   };
 
-  enum class Want { value, first_value_or_end, first_key_or_end, key, after };
+  enum class Want { value, key, after };
   Want want = Want::value;
   for (;;) {
-    switch (want) {
-      case Want::first_value_or_end:
-        if (i < count && text[at[i]] == ']') {
-          want = Want::after;
-          continue;
-        }
-        [[fallthrough]];
-      case Want::value: {
-        if (i >= count) invalid("value missing", line.size());
-        const char c = text[at[i]];
-        if (c == '"') {
-          take_string(Kind::string);
-          want = Want::after;
-        } else if (c == '{' || c == '[') {
-          if (depth == kMaxDepth) invalid("nested too deep", at[i]);
-          open[depth++] = made;
-          out[made] = Token{text + at[i], 0, 0, c == '{' ? Kind::object : Kind::array};
-          ++made;
-          ++i;
-          want = c == '{' ? Want::first_key_or_end : Want::first_value_or_end;
-        } else {
-          const std::size_t begin = at[i];
-          const std::string_view raw(text + begin, scalar_end(i) - begin);
-          Kind kind = Kind::number;
-          if (is_digit(c) || c == '-') {
-            if (!valid_number(raw)) invalid("broken number", begin);
-          } else if (raw == "true" || raw == "false") {
-            kind = Kind::boolean;
-          } else if (raw == "null") {
-            kind = Kind::null;
-          } else {
-            invalid("unknown word", begin);
-          }
-          out[made] = Token{text + begin, static_cast<std::uint32_t>(raw.size()), made + 1, kind};
-          ++made;
-          ++i;
-          want = Want::after;
-        }
+    if (want == Want::after) {
+      if (depth == 0) {
+        if (at != end) invalid("text after the value", *at);
+        return {first, out};
+      }
+      if (at == end) invalid("bracket missing", line.size());
+      Token& container = first[open[depth - 1]];
+      const bool is_object = container.kind == Kind::object;
+      const char c = text[*at];
+      if (c == (is_object ? '}' : ']')) {
+        container.size = static_cast<std::uint32_t>(text + *at + 1 - container.begin);
+        container.next = static_cast<std::uint32_t>(out - first);
+        --depth;
+        ++at;
         continue;
       }
-      case Want::first_key_or_end:
-        if (i < count && text[at[i]] == '}') {
-          want = Want::after;
-          continue;
-        }
-        [[fallthrough]];
-      case Want::key:
-        if (i >= count || text[at[i]] != '"') invalid("key missing", offset(i));
-        take_string(Kind::key);
-        if (i >= count || text[at[i]] != ':') invalid("colon missing", offset(i));
-        ++i;
-        want = Want::value;
-        continue;
-      case Want::after:
-        if (depth == 0) {
-          if (i != count) invalid("text after the value", at[i]);
-          tokens_.resize(made);
-          return tokens_;
-        }
-        if (i >= count) invalid("bracket missing", line.size());
-        {
-          Token& container = out[open[depth - 1]];
-          const char c = text[at[i]];
-          if (c == ',' && made > open[depth - 1] + 1) {
-            ++i;
-            want = container.kind == Kind::object ? Want::key : Want::value;
-          } else if (c == (container.kind == Kind::object ? '}' : ']')) {
-            container.size = static_cast<std::uint32_t>(text + at[i] + 1 - container.begin);
-            container.next = made;
-            --depth;
-            ++i;
-          } else {
-            invalid("comma or bracket missing", at[i]);
-          }
-        }
-        continue;
+      // A container that was just opened has no member before a comma.
+      if (c != ',' || out == &container + 1) invalid("comma or bracket missing", *at);
+      ++at;
+      want = is_object ? Want::key : Want::value;
+    }
+    if (want == Want::key) {
+      if (at == end || text[*at] != '"') invalid("key missing", offset(at));
+      take_string(at++, out++, Kind::key);
+      if (at == end || text[*at] != ':') invalid("colon missing", offset(at));
+      ++at;
+    }
+    if (at == end) invalid("value missing", line.size());
+    const char c = text[*at];
+    want = Want::after;
+    if (c == '"') {
+      take_string(at++, out++, Kind::string);
+    } else if (c == '{' || c == '[') {
+      if (depth == kMaxDepth) invalid("nested too deep", *at);
+      open[depth++] = static_cast<std::uint32_t>(out - first);
+      *out++ = Token{text + *at, 0, 0, c == '{' ? Kind::object : Kind::array};
+      ++at;
+      if (at != end && text[*at] != (c == '{' ? '}' : ']')) want = c == '{' ? Want::key : Want::value;
+    } else {
+      const std::size_t begin = *at;
+      const std::string_view raw(text + begin, scalar_end(at) - begin);
+      Kind kind = Kind::number;
+      if (is_digit(c) || c == '-') {
+        if (!valid_number(raw)) invalid("broken number", begin);
+      } else if (raw == "null") {
+        kind = Kind::null;
+      } else if (raw == "true" || raw == "false") {
+        kind = Kind::boolean;
+      } else {
+        invalid("unknown word", begin);
+      }
+      *out = Token{text + begin, static_cast<std::uint32_t>(raw.size()), static_cast<std::uint32_t>(out - first) + 1,
+                   kind};
+      ++out;
+      ++at;
     }
   }
 }
