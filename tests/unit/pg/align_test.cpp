@@ -1,0 +1,131 @@
+// Which attribute a column is: every proof must hold in every history that could have led to what is seen. The last test
+// makes such histories and compares.
+#include "pg/align.hpp"
+
+#include <gtest/gtest.h>
+
+#include <random>
+#include <string>
+#include <vector>
+
+namespace {
+
+using pg::Candidate;
+using pg::Presence;
+constexpr auto always = Presence::always;
+constexpr auto perhaps = Presence::perhaps;
+constexpr auto never = Presence::never;
+
+// out  attnums, counted from 1, a dash where nothing is proven: "1 - 3"
+std::string attnums(const std::vector<std::string_view>& columns, const std::vector<Candidate>& candidates) {
+  std::string text;
+  for (const auto& found : pg::align(columns, candidates)) {
+    if (!text.empty()) text += ' ';
+    text += found ? std::to_string(*found + 1) : "-";
+  }
+  return text;
+}
+
+TEST(Align, ATableWithoutDroppedColumnsIsProvenWhole) {
+  EXPECT_EQ(attnums({"a", "b", "c"}, {{"a"}, {"b"}, {"c"}}), "1 2 3");
+}
+TEST(Align, AColumnAddedLaterDoesNotMatter) { EXPECT_EQ(attnums({"a", "b"}, {{"a"}, {"b"}, {"c"}}), "1 2"); }
+TEST(Align, ARenameIsProven) { EXPECT_EQ(attnums({"a", "old"}, {{"a"}, {"new"}}), "1 2"); }
+
+TEST(Align, AColumnDroppedSinceIsNotBoundAndTheOthersAre) {
+  EXPECT_EQ(attnums({"a", "b", "c"}, {{"a"}, {"", perhaps}, {"c"}}), "1 - 3");
+}
+TEST(Align, DropAndAddIsNotTakenForTheOldColumn) {
+  // Was `note` attribute 2, or is it 3 already?
+  EXPECT_EQ(attnums({"id", "note"}, {{"id"}, {"", perhaps}, {"note"}}), "1 -");
+}
+TEST(Align, DropNoteThenRenameSecretToNoteIsNotTakenForNote) {
+  // id, note(2), secret(3): drop note, rename secret to note. A message from before has three columns, one from after two.
+  EXPECT_EQ(attnums({"id", "note", "secret"}, {{"id"}, {"", perhaps}, {"note"}}), "- - -")
+      << "a name of another attribute";
+  EXPECT_EQ(attnums({"id", "note"}, {{"id"}, {"", perhaps}, {"note"}}), "1 -");
+}
+TEST(Align, AColumnDroppedBeforeTheSlotsHorizonDoesNotMatter) {
+  EXPECT_EQ(attnums({"id", "note"}, {{"id"}, {"", never}, {"note"}}), "1 3");
+}
+TEST(Align, AColumnThatIsNotPublishedDoesNotMatter) {
+  EXPECT_EQ(attnums({"id", "note"}, {{"id"}, {"generated", never}, {"note"}}), "1 3");
+}
+TEST(Align, AGeneratedColumnMadePlainSinceIsNoticedByItsName) {
+  // When the message was written, attribute 2 was generated and not sent.
+  EXPECT_EQ(attnums({"id", "note"}, {{"id"}, {"twice"}, {"note"}}), "- -");
+}
+TEST(Align, AMessageThatTheCatalogCannotExplainBindsNothing) {
+  EXPECT_EQ(attnums({"a", "b", "c"}, {{"a"}, {"b"}}), "- - -");
+  EXPECT_EQ(attnums({"a"}, {}), "-");
+  EXPECT_EQ(attnums({}, {{"a"}}), "");
+}
+TEST(Align, WithSeveralDroppedColumnsOnlyWhatIsCertainIsBound) {
+  EXPECT_EQ(attnums({"a", "b", "c"}, {{"a"}, {"", perhaps}, {"", perhaps}, {"d"}, {"e"}}), "1 - -");
+  EXPECT_EQ(attnums({"a", "b", "c", "d", "e"}, {{"a"}, {"", perhaps}, {"", perhaps}, {"d"}, {"e"}}), "1 - - 4 5");
+}
+
+// Random histories of one table: columns are added, dropped and renamed; at some moment a message is written, later the catalog
+// is read. Whatever align() binds must be what the column was.
+TEST(Align, NeverBindsWrongly) {
+  std::mt19937 random(20240229);
+  const auto pick = [&](std::size_t n) { return std::uniform_int_distribution<std::size_t>(0, n - 1)(random); };
+  const std::vector<std::string> names = {"a", "b", "c", "d"};
+  std::size_t bound = 0;
+  for (int round = 0; round < 20'000; ++round) {
+    struct Column {
+      std::string name;
+      bool dropped = false;
+      bool dropped_before_message = false;
+    };
+    std::vector<Column> columns = {{"id"}};
+    const auto taken = [&](const std::string& name) {
+      for (const auto& column : columns) {
+        if (!column.dropped && column.name == name) return true;
+      }
+      return false;
+    };
+    const auto change_something = [&](bool before_message) {
+      const std::string name = names[pick(names.size())];
+      Column& column = columns[pick(columns.size())];
+      switch (pick(3)) {
+        case 0:
+          if (!taken(name)) columns.push_back({name});
+          break;
+        case 1:
+          if (!column.dropped) column.dropped_before_message = before_message;
+          column.dropped = true;
+          break;
+        default:
+          if (!taken(name) && !column.dropped) column.name = name;
+      }
+    };
+    for (std::size_t i = pick(6); i > 0; --i) change_something(true);
+    std::vector<std::string> message;
+    std::vector<std::size_t> truth;
+    for (std::size_t i = 0; i < columns.size(); ++i) {
+      if (columns[i].dropped) continue;
+      message.push_back(columns[i].name);
+      truth.push_back(i);
+    }
+    for (std::size_t i = pick(5); i > 0; --i) change_something(false);
+    std::vector<Candidate> candidates;
+    for (const auto& column : columns) {
+      const bool known_gone = column.dropped_before_message && pick(2) == 0;  // the horizon knows some of them
+      candidates.push_back({column.dropped ? "" : column.name, !column.dropped ? always
+                                                               : known_gone    ? never
+                                                                               : perhaps});
+    }
+    const std::vector<std::string_view> names_of_message(message.begin(), message.end());
+    const auto found = pg::align(names_of_message, candidates);
+    for (std::size_t c = 0; c < found.size(); ++c) {
+      if (!found[c]) continue;
+      ++bound;
+      ASSERT_EQ(*found[c], truth[c]);
+      ASSERT_FALSE(columns[*found[c]].dropped);
+    }
+  }
+  EXPECT_GT(bound, 10'000U);
+}
+
+}  // namespace
