@@ -68,4 +68,12 @@ void widen_pipe(int fd) {
 #endif
 }
 
+void narrow_pipe(int fd) {
+#ifdef F_SETPIPE_SZ
+  ::fcntl(fd, F_SETPIPE_SZ, 4096);
+#else
+  (void)fd;
+#endif
+}
+
 }  // namespace io

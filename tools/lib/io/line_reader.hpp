@@ -50,5 +50,7 @@ class LineReader {
 
 /// Asks the kernel for a 1 MiB pipe, where the descriptor is a pipe; a refusal does not matter.
 void widen_pipe(int fd);
+/// Asks for the smallest pipe: what is written waits for its reader, so that what the lines stand for does not pile up.
+void narrow_pipe(int fd);
 
 }  // namespace io
