@@ -1,0 +1,70 @@
+// cdc-mask: log lines and metrics.
+#include "cdc-mask/report.hpp"
+
+#include "logging/event.hpp"
+
+namespace cdc_mask {
+namespace {
+
+constexpr std::int64_t kIntervalMs = 15'000;
+
+// A name as the value of a Prometheus label.
+std::string label(std::string_view name) {
+  std::string text;
+  for (const char c : name) {
+    if (c == '\\' || c == '"') text.push_back('\\');
+    if (c == '\n') {
+      text.append("\\n");
+    } else {
+      text.push_back(c);
+    }
+  }
+  return text;
+}
+
+}  // namespace
+
+void log_notice(const Notice& notice) {
+  const std::string_view slug = notice.reason == policy::Reason::repinned ? "repinned" : "withheld";
+  const std::string what = notice.column.empty() ? "the table is withheld: " : "the column is withheld: ";
+  const std::string& column = notice.column.empty() ? notice.key_column : notice.column;
+  logging::event(logging::Level::warn, what + std::string(policy::text_of(notice.reason)),
+                 {{"err", std::string(slug)}, {"table", notice.table}, {"column", column}});
+}
+
+void set_metrics(tool::Metrics& metrics, const Counts& counts) {
+  metrics.set("cdc_mask_rows_total", "", static_cast<double>(counts.rows));
+  metrics.set("cdc_mask_messages_dropped_total", "", static_cast<double>(counts.messages));
+  for (const auto& [name, table] : counts.tables) {
+    const std::string table_label = "table=\"" + label(name) + "\"";
+    if (table.rows > 0) metrics.set("cdc_mask_denied_rows_total", table_label, static_cast<double>(table.rows));
+    for (const auto& [column, rows] : table.withheld) {
+      metrics.set("cdc_mask_withheld_total", table_label + ",column=\"" + label(column) + "\"",
+                  static_cast<double>(rows));
+    }
+  }
+}
+
+MeasuredMask::MeasuredMask(const policy::Policy& policy, const policy::Keys* keys, std::string path)
+    : Mask(policy, keys, log_notice), metrics_(path, "cdc-mask"), wanted_(!path.empty()) {
+  metrics_.declare("cdc_mask_rows_total", "Row lines that left");
+  metrics_.declare("cdc_mask_messages_dropped_total", "Logical messages that did not leave");
+  metrics_.declare("cdc_mask_denied_rows_total", "Rows of tables of which no line leaves");
+  metrics_.declare("cdc_mask_withheld_total",
+                   "Rows that left without this column, for lack of a rule that lets it through");
+}
+
+MeasuredMask::~MeasuredMask() {
+  if (!wanted_) return;
+  set_metrics(metrics_, counts());
+  metrics_.write();
+}
+
+void MeasuredMask::tick(std::int64_t now_ms, io::LineWriter&) {
+  if (!wanted_ || now_ms < next_ms_) return;
+  next_ms_ = now_ms + kIntervalMs;
+  set_metrics(metrics_, counts());
+  metrics_.write();
+}
+
+}  // namespace cdc_mask
