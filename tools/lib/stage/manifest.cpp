@@ -259,14 +259,16 @@ std::string encode(const Identity& identity) {
   std::string text;
   json::ObjectWriter object(text);
   object.number("format", change::kFormat).text("source", identity.source).text("system_id", identity.system_id);
-  object.number("timeline", identity.timeline).number("era", identity.era).close();
+  object.number("timeline", identity.timeline).number("era", identity.era);
+  object.number("server_version", identity.server_version).text("database", identity.database).close();
   return text;
 }
 
 Identity decode_identity(std::string_view text) {
   return decode_text(text, [](const json::Value& value) {
     check_format(value);
-    return Identity{value.text("source"), value.text("system_id"), value.number("timeline"), value.number("era")};
+    return Identity{value.text("source"), value.text("system_id"),        value.number("timeline"),
+                    value.number("era"),  value.number("server_version"), value.text("database")};
   });
 }
 

@@ -123,8 +123,10 @@ enum class Form : std::uint8_t { line, stored };
 struct Identity {
   std::string source;
   std::string system_id;
-  std::uint64_t timeline = 0;  ///< of the first writer
+  std::uint64_t timeline = 0;  ///< this and what follows: of the first writer
   std::uint64_t era = 0;
+  std::uint64_t server_version = 0;
+  std::string database;
   bool operator==(const Identity&) const = default;
 };
 [[nodiscard]] std::string encode(const Identity& identity);
