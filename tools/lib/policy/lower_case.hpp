@@ -8,6 +8,9 @@
 
 namespace policy {
 
+/// The one domain of hashes that has a canonical form.
+inline constexpr std::string_view kEmailDomain = "email";
+
 /// out  the code point's simple lower-case mapping, itself when it has none
 /// src  Unicode 14.0, UnicodeData.txt, field 13
 [[nodiscard]] std::uint32_t lower_case(std::uint32_t code);

@@ -5,6 +5,7 @@
 
 #include "base/failure.hpp"
 #include "json/write.hpp"
+#include "policy/lower_case.hpp"
 
 namespace policy {
 namespace {
@@ -155,7 +156,7 @@ Plan Planner::plan(const change::Schema& schema) {
           entry.way = Way::hash;
           entry.wide = rule.wide;
           // A canonical form could make one key of two, so keys are hashed as they stand.
-          entry.canonical = rule.parameter == "email" && kind_of(column) == Kind::text && !entry.key;
+          entry.canonical = rule.parameter == kEmailDomain && kind_of(column) == Kind::text && !entry.key;
           entry.hasher = &hasher(rule.parameter.empty() ? schema.table + "." + change::quote_identifier(column.name)
                                                         : rule.parameter);
           become_text(leaving);
