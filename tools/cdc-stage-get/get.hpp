@@ -1,0 +1,68 @@
+// cdc-stage-get: turns stored epochs and chunks back into a change stream. Knows the log and the stream's grammar; an epoch's
+// evidence is counted before its first line is written, and memory is one decompressor per file of one epoch.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/ids.hpp"
+#include "change/line.hpp"
+#include "io/line_writer.hpp"
+#include "stage/log.hpp"
+
+namespace cdc_stage_get {
+
+/// What of the stage is wanted.
+///
+/// source  empty: the stage's only one
+/// from    transactions with from <= lsn; nothing: from the log's start
+/// to      transactions with lsn < to; nothing: to the log's end
+/// tables  as in the stream; empty: all
+/// copy    the copied chunks first
+struct Wanted {
+  std::string source;
+  std::optional<base::Lsn> from;
+  std::optional<base::Lsn> to;
+  std::set<std::string, std::less<>> tables;
+  bool copy = false;
+};
+
+class Get {
+ public:
+  /// in   store  outlives this
+  /// err  refused/no_source (the stage has none of that name, or several and none was named), refused/broken_stage
+  Get(stage::Store& store, Wanted wanted);
+
+  /// Writes the whole stream, or nothing at all when the range holds nothing yet; flushes after each epoch.
+  ///
+  /// err  refused/gap, refused/pruned, refused/object_missing, refused/wrong_digest, refused/wrong_rows, refused/broken_object:
+  ///      before anything of the epoch at fault is written; refused/mixed_policy
+  void write(io::LineWriter& out);
+
+ private:
+  void write_source(const stage::Common& first, base::Lsn start, io::LineWriter& out);
+  void write_policy(const stage::Common& manifest, io::LineWriter& out);
+  void write_schema(const std::string& table, const std::string& line, io::LineWriter& out);
+  void write_chunk(const stage::Chunk& chunk, io::LineWriter& out);
+  void write_epoch(const stage::Epoch& epoch, io::LineWriter& out);
+  [[nodiscard]] bool wants(std::string_view table) const {
+    return wanted_.tables.empty() || wanted_.tables.contains(table);
+  }
+  [[nodiscard]] std::vector<std::string> wanted_chunks();
+  [[nodiscard]] std::optional<stage::Stored> first_epoch();
+
+  stage::Store& store_;
+  Wanted wanted_;
+  stage::Identity identity_;
+  std::optional<stage::Log> log_;
+  bool source_written_ = false;
+  std::string policy_;  // of the last policy line written
+  std::string key_ids_;
+  std::map<std::string, std::string, std::less<>> schemas_;  // by table, the last line written
+};
+
+}  // namespace cdc_stage_get

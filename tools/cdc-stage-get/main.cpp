@@ -1,0 +1,45 @@
+// cdc-stage-get: command line. What it writes is in get.cpp.
+#include "base/failure.hpp"
+#include "cdc-stage-get/get.hpp"
+#include "io/line_reader.hpp"
+#include "io/line_writer.hpp"
+#include "stage/store.hpp"
+#include "tool/command.hpp"
+
+namespace {
+
+std::optional<base::Lsn> position(const char* option, const std::string& text) {
+  if (text.empty()) return std::nullopt;
+  const auto lsn = base::parse_lsn(text);
+  if (!lsn) throw base::Failure(base::Exit::usage, "bad_value", std::string("--") + option + " is no log position");
+  return lsn;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  std::string stage;
+  std::string from;
+  std::string to;
+  std::vector<std::string> tables;
+  cdc_stage_get::Wanted wanted;
+  tool::Command command("cdc-stage-get", "Writes what a stage holds as a change stream.");
+  command.text("stage", "FOLDER", stage, "file:///FOLDER or a path").required();
+  command.text("source", "NAME", wanted.source, "which one (default: the only one)");
+  command.text("from", "LSN", from, "transactions from this position on (default: the log's start)");
+  command.text("to", "LSN", to, "transactions before this position (default: the log's end)");
+  command.flag("copy", wanted.copy, "the copied rows too, before the changes");
+  command.words("TABLE", tables, 0, 10000, "only these tables, named as in the stream");
+
+  return tool::main_of(argc, argv, command, [&] {
+    wanted.from = position("from", from);
+    wanted.to = position("to", to);
+    wanted.tables.insert(tables.begin(), tables.end());
+    const auto store = stage::open_store(stage, false);
+    io::LineWriter out(1);
+    io::widen_pipe(1);
+    cdc_stage_get::Get(*store, std::move(wanted)).write(out);
+    out.flush();
+    return base::Exit::done;
+  });
+}
