@@ -1,0 +1,102 @@
+// pg: slots and publications. See slot.hpp.
+#include "pg/slot.hpp"
+
+#include <array>
+
+namespace pg {
+namespace {
+
+using base::Exit;
+using base::Failure;
+
+std::optional<base::Lsn> lsn_of(const Result& result, std::size_t column) {
+  return result.is_null(0, column) ? std::nullopt : base::parse_lsn(result.text(0, column));
+}
+
+Result with_name(Connection& session, const std::string& statement, const std::string& name, const char* doing) {
+  const std::array<std::optional<std::string>, 1> parameters{name};
+  return session.query(statement, parameters, doing);
+}
+
+}  // namespace
+
+std::optional<Slot> find_slot(Connection& session, const std::string& name) {
+  const Result found =
+      with_name(session,
+                "SELECT plugin, slot_type = 'logical', database, temporary, active, active_pid, restart_lsn,"
+                " confirmed_flush_lsn, wal_status, two_phase, catalog_xmin,"
+                " (CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn()"
+                "  ELSE pg_current_wal_lsn() END - restart_lsn)::bigint"
+                " FROM pg_catalog.pg_replication_slots WHERE slot_name = $1",
+                name, "look for the slot");
+  if (found.rows() == 0) return std::nullopt;
+  Slot slot;
+  slot.name = name;
+  slot.plugin = found.text(0, 0);
+  slot.logical = found.truth(0, 1);
+  slot.database = found.text(0, 2);
+  slot.temporary = found.truth(0, 3);
+  slot.active = found.truth(0, 4);
+  if (!found.is_null(0, 5)) slot.active_pid = static_cast<std::uint32_t>(found.number(0, 5));
+  slot.restart_lsn = lsn_of(found, 6);
+  slot.confirmed_flush = lsn_of(found, 7);
+  slot.wal_status = found.text(0, 8);
+  slot.two_phase = found.truth(0, 9);
+  if (!found.is_null(0, 10)) slot.catalog_xmin = base::Xid{static_cast<std::uint32_t>(found.number(0, 10))};
+  if (!found.is_null(0, 11)) slot.retained_bytes = found.number(0, 11);
+  return slot;
+}
+
+void refuse_slot(const std::string& name, const std::optional<Slot>& slot, const std::string& database) {
+  const std::string that = "slot " + name;
+  const std::string anew = "pgcdc-slot create --slot " + name + ", then copy the tables again with pgcdc-snapshot";
+  if (!slot) throw Failure(Exit::refused, "slot_missing", that + " does not exist; repair: " + anew);
+  if (!slot->logical) {
+    throw Failure(Exit::refused, "slot_physical", that + " is a physical slot; name another with --slot");
+  }
+  if (slot->database != database) {
+    throw Failure(Exit::refused, "slot_foreign",
+                  that + " belongs to database " + slot->database + ", the dsn names " + database +
+                      "; correct the dsn or --slot");
+  }
+  if (slot->plugin != "pgoutput") {
+    throw Failure(Exit::refused, "slot_plugin",
+                  that + " has the output plugin " + slot->plugin + ", needed is pgoutput; name another with --slot");
+  }
+  if (slot->two_phase) {
+    throw Failure(
+        Exit::refused, "slot_two_phase",
+        that +
+            " decodes prepared transactions (two_phase), whose rows do not come again; repair: pgcdc-slot drop"
+            " --slot " +
+            name + ", then " + anew);
+  }
+  if (slot->wal_status == "lost") {
+    throw Failure(Exit::refused, "slot_lost",
+                  that +
+                      " has lost WAL that it needs (wal_status is lost); repair: pgcdc-slot drop"
+                      " --slot " +
+                      name + ", then " + anew);
+  }
+}
+
+bool publication_exists(Connection& session, const std::string& name) {
+  return with_name(session, "SELECT 1 FROM pg_catalog.pg_publication WHERE pubname = $1", name,
+                   "look for the publication")
+             .rows() == 1;
+}
+
+base::Lsn end_of_log(Connection& session) {
+  const Result result = session.query(
+      "SELECT CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() ELSE pg_current_wal_insert_lsn() END,"
+      " current_setting('wal_block_size')::int",
+      "read the end of the log");
+  base::Lsn end = lsn_of(result, 0).value_or(base::Lsn{});
+  constexpr std::uint64_t kLongHeaderBytes =
+      40;  // of a segment's first page; a record of 24 bytes or more ends behind it
+  const std::uint64_t in_page = end.value % static_cast<std::uint64_t>(result.number(0, 1));
+  if (in_page <= kLongHeaderBytes) end.value -= in_page;
+  return end;
+}
+
+}  // namespace pg
