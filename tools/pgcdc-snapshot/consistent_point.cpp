@@ -1,0 +1,101 @@
+// pgcdc-snapshot: the consistent point. See consistent_point.hpp.
+#include "pgcdc-snapshot/consistent_point.hpp"
+
+#include <poll.h>
+
+#include <algorithm>
+
+#include "base/failure.hpp"
+#include "logging/event.hpp"
+#include "pg/slot.hpp"
+#include "tool/filter.hpp"
+
+namespace snapshot {
+namespace {
+
+using base::Exit;
+using base::Failure;
+
+constexpr int kFirstPauseMs = 5;
+constexpr int kLongestPauseMs = 200;
+constexpr std::int64_t kSpeakAfterMs = 5000;  // then the wait is told about
+
+// The oldest transaction that is in the way, in words; empty when it has just ended.
+std::string blocker(pg::Connection& session, const Mark& mark) {
+  const std::string horizon = "'" + std::to_string(mark.next_xid & 0xffffffffU) + "'::xid";
+  const pg::Result found = session.query(
+      "SELECT l.pid, l.transactionid, a.datname, a.usename, extract(epoch FROM clock_timestamp() - "
+      "a.xact_start)::bigint, "
+      "p.gid FROM pg_catalog.pg_locks l LEFT JOIN pg_catalog.pg_stat_activity a ON a.pid = l.pid "
+      "LEFT JOIN pg_catalog.pg_prepared_xacts p ON p.transaction = l.transactionid "
+      "WHERE l.locktype = 'transactionid' AND l.mode = 'ExclusiveLock' AND l.granted "
+      "AND age(l.transactionid) > age(" +
+          horizon + ") ORDER BY age(l.transactionid) DESC LIMIT 1",
+      "look for the oldest transaction");
+  if (found.rows() == 0) return "";
+  std::string words = "transaction " + std::string(found.text(0, 1));
+  if (!found.is_null(0, 5)) return words + ", prepared as '" + std::string(found.text(0, 5)) + "'";
+  words += " of process " + std::string(found.text(0, 0));
+  if (!found.is_null(0, 2)) words += " (database " + std::string(found.text(0, 2));
+  if (!found.is_null(0, 3)) words += ", role " + std::string(found.text(0, 3));
+  if (!found.is_null(0, 2)) words += ")";
+  // Its age is shown to pg_read_all_stats only.
+  if (!found.is_null(0, 4)) words += ", " + std::string(found.text(0, 4)) + " s old";
+  return words;
+}
+
+}  // namespace
+
+Mark mark(pg::Connection& session) {
+  Mark mark;
+  mark.lsn = pg::end_of_log(session);
+  mark.next_xid = static_cast<std::uint64_t>(
+      session.query("SELECT pg_current_xact_id()", "take a transaction number").number(0, 0));
+  return mark;
+}
+
+void wait_for_older(pg::Connection& session, const Mark& mark, std::uint64_t limit_s) {
+  const std::string statement =
+      "SELECT pg_snapshot_xmin(pg_current_snapshot()) >= '" + std::to_string(mark.next_xid) + "'::xid8";
+  const std::int64_t began_ms = tool::steady_ms();
+  const std::int64_t limit_ms = static_cast<std::int64_t>(std::min<std::uint64_t>(limit_s, 1'000'000'000)) * 1000;
+  bool spoke = false;
+  for (int pause_ms = kFirstPauseMs; !session.query(statement, "wait for older transactions").truth(0, 0);
+       pause_ms = std::min(pause_ms * 2, kLongestPauseMs)) {
+    if (tool::stop_asked()) throw Failure(Exit::retry, "interrupted", "asked to stop before anything was copied");
+    const std::int64_t waited_ms = tool::steady_ms() - began_ms;
+    if (waited_ms >= limit_ms || (!spoke && waited_ms >= kSpeakAfterMs)) {
+      const std::string words = blocker(session, mark);
+      if (waited_ms >= limit_ms) {
+        throw Failure(
+            Exit::retry, "blocked",
+            "could not take a snapshot within " + std::to_string(limit_s) + " s: " +
+                (words.empty() ? "transactions that began earlier have only just ended"
+                               : words + ", began earlier and is not finished; end it, or wait longer with --wait"))
+            .at_lsn(mark.lsn);
+      }
+      if (!words.empty()) logging::event(logging::Level::warn, "waiting for " + words);
+      spoke = true;
+    }
+    ::poll(nullptr, 0, pause_ms);
+  }
+}
+
+Snapshot take_snapshot(pg::Connection& session, const Mark& mark, std::span<const std::string> tables) {
+  session.query("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", "begin the copy");
+  if (!tables.empty()) {
+    std::string lock = "LOCK TABLE ";
+    for (std::size_t i = 0; i < tables.size(); ++i) lock += (i == 0 ? "" : ", ") + tables[i];
+    session.query(lock + " IN ACCESS SHARE MODE", "lock the tables against changes of their form");
+  }
+  // The first query takes the snapshot.
+  const pg::Result taken =
+      session.query("SELECT pg_snapshot_xmin(pg_current_snapshot()) >= '" + std::to_string(mark.next_xid) +
+                        "'::xid8, to_char(now() AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"')",
+                    "take the snapshot");
+  if (!taken.truth(0, 0))
+    throw Failure(Exit::bug, "snapshot_too_old", "the snapshot does not hold what was waited for");
+  return Snapshot{pg::end_of_log(session), std::string(taken.text(0, 1))};
+}
+
+}  // namespace snapshot
