@@ -121,3 +121,21 @@ map_table() {
 @test "the dependency table in tools/README.md is the one in CMakeLists.txt" {
   settle map-table map_table
 }
+
+# tests/run finds its tests by folder: a test that lies anywhere else would never run.
+unreached() {
+  local file
+  for file in $(files 'tests/*.bats' 'tests/*.cpp' 'tests/golden/*/cmd'); do
+    echo "= $file"
+    case $file in
+      tests/e2e/*/* | tests/fault/*/* | tests/meta/*/*) echo "! tests/run does not reach $file" ;;
+      tests/e2e/*.bats | tests/fault/*.bats | tests/meta/*.bats | tests/golden/*/*/cmd | tests/fuzz/*.cpp) ;;
+      tests/unit/*/*.cpp) [[ $file != tests/unit/*/*/* ]] || echo "! tests/run does not reach $file" ;;
+      *) echo "! tests/run does not reach $file" ;;
+    esac
+  done
+}
+
+@test "tests/run reaches every test" {
+  settle unreached unreached
+}
