@@ -123,8 +123,10 @@ pure_objects() {
   compgen -G "$objects/warehouse.dir/tools/lib/warehouse/statement*.o" || true
 }
 
+source_of() { sed -E 's|.*/(tools/lib/.*)\.o$|\1|' <<<"$1"; }
+
 impure() {
-  local object
+  local object name
   for object in $(pure_objects); do
     echo "= $(basename "$object")"
     # Calls that reach the world: files, sockets, clock, environment, processes, threads, randomness, standard streams.
@@ -134,10 +136,12 @@ impure() {
     nm -C --undefined-only "$object" | sed -E 's/^ +[UwW] //' |
       grep -E '^std::(cout|cerr|clog|cin)$|_clock::now|std::random_device|std::thread|std::filesystem|std::basic_(i|o)?f(stream|ilebuf)|std::this_thread' |
       sed "s|^|! $(basename "$(dirname "$object")")/$(basename "$object" .o) uses |"
-    # Globals that can change. The guard of a static inside a function counts with its static.
-    nm -C -f sysv "$object" | awk -F'|' '$7 ~ /^\.(data|bss|tdata|tbss)(\.|$)/ && $7 !~ /^\.data\.rel\.ro/ { gsub(/ +$/, "", $1); print $1 }' |
-      grep -vE '^(DW\.ref\.|guard variable|std::__ioinit)' |
-      sed "s|^|! $(basename "$(dirname "$object")")/$(basename "$object" .o) keeps the global |"
+    # Globals that can change. What the source calls const is none, also when it is built at its first use.
+    while read -r name; do
+      grep -qsE "\bconst(expr)?\b.*\b${name##*::}\b" "$(source_of "$object")" ||
+        echo "! $(basename "$(dirname "$object")")/$(basename "$object" .o) keeps the global $name"
+    done < <(nm -C -f sysv "$object" | awk -F'|' '$7 ~ /^\.(data|bss|tdata|tbss)(\.|$)/ && $7 !~ /^\.data\.rel\.ro/ { gsub(/ +$/, "", $1); print $1 }' |
+      grep -vE '^(DW\.ref\.|guard variable|std::__ioinit)')
   done
 }
 

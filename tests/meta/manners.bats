@@ -27,7 +27,8 @@ manners() {
     echo "= $tool"
     answers "$tool" 0 out --help
     answers "$tool" 0 out --version
-    "$tool" --version 2>/dev/null </dev/null | grep -qxE "$tool [0-9]+\.[0-9]+\.[0-9]+" || echo "! $tool --version does not say '$tool N.N.N'"
+    "$tool" --version 2>/dev/null </dev/null | grep -qxE "$tool \(pgcdc\) [0-9]+\.[0-9]+\.[0-9]+" ||
+      echo "! $tool --version does not say '$tool (pgcdc) N.N.N'"
     answers "$tool" 64 err --no-such-option
     answers "$tool" 64 err --no-such-option=value
     for sub in $(subcommands "$tool"); do
