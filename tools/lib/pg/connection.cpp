@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "pg/sqlstate.hpp"
+#include "value/json.hpp"
 
 namespace pg {
 namespace {
@@ -19,11 +20,18 @@ using base::Failure;
 
 // SET after connecting: it wins over ALTER ROLE and ALTER DATABASE, leaves the dsn's own `options` and PGOPTIONS their
 // place, and passes poolers that refuse unknown startup options.
-constexpr const char* kSettings =
-    "SET DateStyle = 'ISO, YMD'; SET IntervalStyle = iso_8601; SET TimeZone = 'UTC'; SET extra_float_digits = 3; "
-    "SET bytea_output = hex; SET lc_monetary = 'C'; SET xmloption = content; SET standard_conforming_strings = on; "
-    "SET client_min_messages = warning; SET lock_timeout = '10s'; SET statement_timeout = 0; "
-    "SET idle_in_transaction_session_timeout = 0";
+// Besides value::kSessionSettings, which decide how values are written.
+constexpr const char* kOtherSettings =
+    "SET xmloption = content; SET standard_conforming_strings = on; SET client_min_messages = warning; "
+    "SET lock_timeout = '10s'; SET statement_timeout = 0; SET idle_in_transaction_session_timeout = 0";
+
+std::string settings() {
+  std::string statements;
+  for (const auto& [name, setting] : value::kSessionSettings) {
+    statements.append("SET ").append(name).append(" = '").append(setting).append("'; ");
+  }
+  return statements + kOtherSettings;
+}
 
 constexpr std::int64_t kConnectSeconds = 30;
 
@@ -244,7 +252,7 @@ Connection Connection::open(const std::string& dsn, Mode mode, const std::string
   }
   PQsetErrorVerbosity(conn, PQERRORS_DEFAULT);
   Connection connection(std::move(state));
-  connection.query(kSettings, "prepare the session");
+  connection.query(settings(), "prepare the session");
   return connection;
 }
 

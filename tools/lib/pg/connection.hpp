@@ -51,8 +51,7 @@ struct Notice {
 };
 
 /// One session. All of them, for the stream and for copies alike, have the same settings, so that a value has the same text
-/// everywhere: DateStyle ISO, IntervalStyle iso_8601, TimeZone UTC, extra_float_digits 3, bytea_output hex, lc_monetary C,
-/// client_encoding UTF8; and lock_timeout 10s, client_min_messages warning, no idle or statement time limit.
+/// everywhere (value::kSessionSettings); and lock_timeout 10s, client_min_messages warning, no idle or statement time limit.
 class Connection {
  public:
   /// Connects and applies the settings.

@@ -11,9 +11,8 @@
 
 namespace value {
 
-/// Settings every session must have that yields text for this room, whatever server and role are set to. They belong in
-/// the startup packet (`options=-c name=value`), which beats ALTER ROLE and ALTER DATABASE. The search path and quoting
-/// decide how regclass and its kin are written.
+/// Settings every session must have that yields text for this room, whatever server, database and role are set to. The
+/// search path and quoting decide how regclass and its kin are written.
 /// src  PostgreSQL, Client Connection Defaults
 inline constexpr std::pair<std::string_view, std::string_view> kSessionSettings[] = {
     {"client_encoding", "UTF8"},   {"DateStyle", "ISO"},    {"IntervalStyle", "iso_8601"},
