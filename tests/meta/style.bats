@@ -7,12 +7,18 @@ load findings
 # opening FILE: how many comment lines it opens with, the interpreter line not counted.
 opening() { awk 'NR == 1 && /^#!/ { next } /^ *(\/\/|#)/ && !/^#(include|pragma)/ { n++; next } { exit } END { print n + 0 }' "$1"; }
 
+# A header and its body are one thing: together they open with at least 3 lines, each with at most 8. A main says at least 2.
 openings() {
-  local file lines
+  local file stem lines
   for file in $(files 'tools/*.cpp' 'tools/*.hpp'); do
     echo "= $file"
+    stem=${file%.?pp}
     lines=$(opening "$file")
-    ((lines >= 3 && lines <= 8)) || echo "! $file opens with $lines comment lines, not 3 to 8"
+    ((lines >= 1)) || echo "! $file does not open with what it is for"
+    ((lines <= 8)) || echo "! $file opens with $lines comment lines: at most 8"
+    [[ ! -e $stem.hpp ]] || lines=$(opening "$stem.hpp")
+    [[ ! -e $stem.hpp || ! -e $stem.cpp ]] || lines=$((lines + $(opening "$stem.cpp")))
+    ((lines >= $([[ $file == */main.cpp ]] && echo 2 || echo 3))) || echo "! $stem opens with too little: what it is for, what it knows, what it must not know"
   done
   for file in $(shell_files) $(files 'tests/*.cpp'); do
     [[ -e $file ]] || continue
