@@ -110,7 +110,11 @@ Key key_of(std::string_view key) {
 std::string_view text_of(Op op) { return kOps[static_cast<std::size_t>(op)]; }
 
 const Line& Parser::parse(std::string_view line) { return read(line, tokenizer_.tokens(line)); }
-const Line& Parser::parse_copy(std::string_view line) { return read(line, tokenizer_.tokens_of_copy(line)); }
+const Line& Parser::parse_copy(std::string_view line) {
+  const auto tokens = tokenizer_.tokens_of_copy(line);
+  // `raw` must be the memory that the tokens point into, so it is the copy's text (without blanks around it).
+  return read(tokens[0].raw(), tokens);
+}
 
 const Line& Parser::read(std::string_view line, std::span<const json::Token> tokens) {
   line_ = Line{};

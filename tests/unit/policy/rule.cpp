@@ -1,0 +1,200 @@
+// Promises of reading a policy and of choosing among its rules. What each mistake is told as stands in the golden cases.
+#include "policy/rule.hpp"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <random>
+
+#include "base/failure.hpp"
+
+namespace {
+
+using policy::Action;
+using policy::Ground;
+
+policy::Policy read(const std::string& text, const char* clear = "green,yellow") {
+  return policy::Policy::read(text, "p", policy::ClearClasses(clear));
+}
+
+std::string refusal(const std::string& text) {
+  try {
+    (void)read(text);
+  } catch (const base::Failure& failure) {
+    EXPECT_EQ(failure.exit, base::Exit::usage);
+    EXPECT_EQ(failure.slug, "bad_policy");
+    return failure.message;
+  }
+  return "";
+}
+
+change::Column column(const char* name, const char* type = "text", const char* category = "S") {
+  change::Column made;
+  made.name = name;
+  made.type = type;
+  made.category = category;
+  return made;
+}
+
+const change::TableName kUsers{"public", "users"};
+
+policy::Decision decide(const policy::Policy& policy, const change::Column& of, const char* source = "main") {
+  return policy.decide(source, kUsers, of);
+}
+
+TEST(Policy, ExactBeatsPatternAlsoWhenMilder) {
+  const auto policy = read("*\t*\tany\tred\tdrop\t-\t-\npublic.users\tname\ttext\tgreen\tkeep\t-\t-\n");
+  EXPECT_EQ(decide(policy, column("name")).rule->action, Action::keep);
+  EXPECT_EQ(decide(policy, column("other")).rule->action, Action::drop);
+}
+
+TEST(Policy, OfPatternsTheStrictestWinsWhateverTheOrder) {
+  const std::string keep = "*\tn*\tint\tgreen\tkeep\t-\t-\n";
+  const std::string hash = "*\t*n\tany\tred\thash:x\t-\t-\n";
+  const std::string constant = "public.*\tn\tany\tred\tconst:0\t-\t-\n";
+  const std::string null = "*.users\t*\tany\tred\tnull\t-\t-\n";
+  const auto winner = [&](const std::string& text) {
+    return decide(read(text), column("n", "int4", "N")).rule->action;
+  };
+  EXPECT_EQ(winner(keep), Action::keep);
+  EXPECT_EQ(winner(keep + hash), Action::hash);
+  EXPECT_EQ(winner(constant + hash + keep), Action::constant);
+  EXPECT_EQ(winner(keep + null + constant + hash), Action::null);
+}
+
+TEST(Policy, OfEquallyStrictRulesTheOneThatSortsFirstWins) {
+  const std::string a = "*\t*a*\tany\tred\thash:aa\t-\t-\n";
+  const std::string b = "*\ta*\tany\tred\thash:bb\t-\t-\n";
+  EXPECT_EQ(decide(read(a + b), column("a")).rule->parameter, "aa");
+  EXPECT_EQ(decide(read(b + a), column("a")).rule->parameter, "aa");
+}
+
+TEST(Policy, WhatNoRuleNamesHasNone) {
+  const auto policy = read("public.users\tname\ttext\tgreen\tkeep\t-\t-\n");
+  EXPECT_EQ(decide(policy, column("email")).ground, Ground::no_rule);
+  EXPECT_EQ(policy.decide("main", {"public", "users2"}, column("name")).ground, Ground::no_rule);
+  EXPECT_EQ(policy.decide("main", {"other", "users"}, column("name")).ground, Ground::no_rule);
+}
+
+TEST(Policy, APatternNeverKeepsWhatMayHoldMuch) {
+  for (const char* rule : {"*\tname\tany\tgreen\tkeep\t-\t-\n", "public.users\tna*\ttext\tgreen\tkeep\t-\t-\n"}) {
+    EXPECT_EQ(decide(read(rule), column("name")).ground, Ground::pattern_too_wide) << rule;
+  }
+}
+
+TEST(Policy, ARuleThatCannotBeCarriedOutMakesNoRoomForAMilderOne) {
+  const auto policy = read("*\t*\tany\tgreen\tkeep\t-\t-\n*\tname\tany\tred\thash:x\t-\t-\n");
+  EXPECT_EQ(decide(policy, column("name", "jsonb", "U")).ground, Ground::pattern_cannot_hash);
+}
+
+TEST(Policy, AnExactRuleForAnotherTypeKeepsPatternsOut) {
+  const auto policy = read("*\t*\tany\tgreen\tkeep\t-\t-\npublic.users\tn\ttext\tred\tdrop\t-\t-\n");
+  EXPECT_EQ(decide(policy, column("n", "int4", "N")).ground, Ground::other_kind);
+}
+
+TEST(Policy, AnExactHashOfWhatCannotBeHashedIsRefused) {
+  const auto policy = read("public.users\tname\tany\tred\thash:x\t-\t-\n");
+  try {
+    (void)decide(policy, column("name", "float8", "N"));
+    FAIL() << "not refused";
+  } catch (const base::Failure& failure) {
+    EXPECT_EQ(failure.exit, base::Exit::refused);
+    EXPECT_EQ(failure.slug, "cannot_hash");
+  }
+}
+
+TEST(Policy, RulesOfOtherSourcesDoNotCount) {
+  const auto policy = read("git-*:public.users\tname\ttext\tgreen\tkeep\t-\t-\nci:*\tname\tany\tred\tdrop\t-\t-\n");
+  EXPECT_EQ(decide(policy, column("name"), "git-main").rule->action, Action::keep);
+  EXPECT_EQ(decide(policy, column("name"), "ci").rule->action, Action::drop);
+  EXPECT_EQ(decide(policy, column("name"), "other").ground, Ground::no_rule);
+  EXPECT_TRUE(policy.names("git-x", kUsers));
+  EXPECT_FALSE(policy.names("ci", kUsers));
+}
+
+TEST(Policy, MayNameOneColumnOncePerType) {
+  EXPECT_EQ(refusal("public.users\tn\tint\tgreen\tkeep\t-\t-\npublic.users\tn\ttext\tred\tdrop\t-\t-\n"), "");
+  EXPECT_EQ(refusal("public.users\tn\tint\tgreen\tkeep\t-\ta\n#\npublic.\"users\"\tn\tint\tred\tdrop\t-\tb\n"),
+            "p:3: a rule for the same table, column and type stands in line 1");
+  EXPECT_EQ(refusal("*\tn\tint\tgreen\tkeep\t-\t-\n*.*\tn\tint\tred\tdrop\t-\t-\n"),
+            "p:2: a rule for the same table, column and type stands in line 1");
+}
+
+TEST(Policy, AClassNotClearedIsRefusedWhenItIsRead) {
+  EXPECT_NE(refusal("public.users\tn\ttext\torange\tkeep\t-\t-\n"), "");
+  EXPECT_EQ(refusal("public.users\tn\ttext\torange\thash:x\t-\t-\n"), "");
+  EXPECT_EQ(refusal("public.users\tn\ttext\tred>yellow\tkeep\t-\t-\n"), "");
+  EXPECT_NO_THROW((void)read("public.users\tn\ttext\torange\tkeep\t-\t-\n", "green,orange"));
+  EXPECT_THROW((void)read("public.users\tn\ttext\tyellow\tkeep\t-\t-\n", "green,orange"), base::Failure);
+  EXPECT_THROW(policy::ClearClasses(""), base::Failure);
+  EXPECT_THROW(policy::ClearClasses("green,"), base::Failure);
+  EXPECT_THROW(policy::ClearClasses("green, yellow"), base::Failure);
+}
+
+TEST(Policy, KnowsItsWholeLanguageAndRefusesWhatItCannotDo) {
+  for (const char* action : {"map:jobs.tsv", "email-domain", "email-domain as x", "year", "month", "truncate:3",
+                             "hash-compat:names", "exact:hash:x", "hash:exact:x", "hash:email as x", "keep as x"}) {
+    const std::string message = refusal("public.users\tn\ttext\tred>green\t" + std::string(action) + "\t-\t-\n");
+    EXPECT_TRUE(message.ends_with("not supported by this version")) << action << ": " << message;
+  }
+  EXPECT_TRUE(refusal("public.users\tn\ttext\tred\tdrop\tx is null\t-\n").ends_with("not supported by this version"));
+}
+
+TEST(Policy, DigestCountsMeaningNotOrderCommentsOrReasons) {
+  const std::string a = "public.users\ta\ttext\tred\tdrop\t-\twhy a\n";
+  const std::string b = "public.users\tb\ttext\tred\tdrop\t-\twhy b\n";
+  EXPECT_EQ(read(a + b).sha256(),
+            read("# c\n\n" + b + "public.users\ta\ttext\tred\tdrop\t-\tanother reason\n").sha256());
+  EXPECT_NE(read(a + b).sha256(), read(a).sha256());
+  EXPECT_NE(read(a).sha256(), read("public.users\ta\ttext\tred\tnull\t-\twhy a\n").sha256());
+}
+
+TEST(Policy, OfTenThousandColumnsIsReadAndAsked) {
+  std::vector<std::string> lines;
+  for (int i = 0; i < 10'000; ++i) {
+    lines.push_back("public.t" + std::to_string(i / 10) + "\tc" + std::to_string(i % 10) + "\tany\tgreen\t" +
+                    (i % 3 == 0 ? "drop" : "keep") + "\t-\t-\n");
+  }
+  std::shuffle(lines.begin(), lines.end(), std::mt19937(1));
+  std::string text;
+  for (const auto& line : lines) text += line;
+  const auto policy = read(text);
+  for (int i = 0; i < 10'000; ++i) {
+    const std::string name = "c" + std::to_string(i % 10);
+    const auto decision = policy.decide("main", {"public", "t" + std::to_string(i / 10)}, column(name.c_str()));
+    ASSERT_EQ(decision.rule->action, i % 3 == 0 ? Action::drop : Action::keep);
+  }
+}
+
+// A mutated policy is refused or lets out only what one of its lines names: never a column that stands in none.
+TEST(Policy, AMutatedOneNeverNamesWhatNeitherNames) {
+  const std::string good =
+      "public.users\tname\ttext\tgreen\tkeep\t-\t-\npublic.users\temail\ttext\torange\thash:email\t-\t-\n*\t*_"
+      "at\ttime\tgreen\tkeep\t-\t-\n";
+  std::mt19937 random(7);
+  for (int round = 0; round < 20'000; ++round) {
+    std::string text = good;
+    for (int edits = 0; edits < 2; ++edits) {
+      const std::size_t at = random() % text.size();
+      switch (random() % 3) {
+        case 0:
+          text[at] = static_cast<char>(random() % 256);
+          break;
+        case 1:
+          text.erase(at, random() % 4);
+          break;
+        default:
+          text.insert(at, 1, static_cast<char>("\t\n*\"#:>a"[random() % 8]));
+      }
+    }
+    try {
+      const auto policy = read(text);
+      ASSERT_EQ(policy.decide("main", {"public", "users"}, column("secret")).rule, nullptr) << text;
+      ASSERT_EQ(policy.decide("main", {"public", "secrets"}, column("password")).rule, nullptr) << text;
+    } catch (const base::Failure& failure) {
+      ASSERT_EQ(failure.slug, "bad_policy");
+    }
+  }
+}
+
+}  // namespace
