@@ -20,7 +20,7 @@ demo: ## a private PostgreSQL, a million rows, snapshot, stream, masking, wareho
 	@scripts/demo
 
 demo-clean: ## remove what the demo made
-	@scripts/demo clean
+	@scripts/demo-clean
 
 test: ## every suite; `tests/run NAME...` runs some of them
 	@scripts/install-packages test
