@@ -239,8 +239,19 @@ Described Run::describe(const pgoutput::Relation& relation, base::Xid xid) {
 // --- reading ---
 
 void Run::run() {
-  start();
-  while (phase_ != Phase::ended) turn();
+  try {
+    start();
+    while (phase_ != Phase::ended) turn();
+  } catch (Failure& failure) {
+    // The publication exists now, or start() would have said so: it did not when these rows were written.
+    if (failure.slug == "sqlstate_42704") {
+      throw Failure(Exit::refused, "publication_missing",
+                    "publication " + options_.publication +
+                        " did not exist at this point of the server's log, which cannot be"
+                        " passed; repair: pgcdc-slot drop and create, then copy the tables again with pgcdc-snapshot");
+    }
+    throw;
+  }
   metrics_.write();
 }
 
