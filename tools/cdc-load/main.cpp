@@ -1,0 +1,46 @@
+// cdc-load: command line, metrics, and the choice of a warehouse. What it does with the stage is in lib/warehouse/loader.cpp.
+#include "base/time.hpp"
+#include "cdc-load/options.hpp"
+#include "stage/store.hpp"
+#include "tool/command.hpp"
+#include "tool/filter.hpp"
+#include "tool/metrics.hpp"
+#include "warehouse/loader.hpp"
+
+int main(int argc, char** argv) {
+  cdc_load::Options options;
+  bool once = false;
+  tool::Command command("cdc-load", "Load the epochs of a stage into a warehouse, each exactly once");
+  command.text("stage", "FOLDER", options.stage, "Stage to load from: file:///FOLDER or a path").required();
+  command.text("source", "NAME", options.source, "Source whose epochs are loaded").required();
+  command.text("warehouse", "WHERE", options.warehouse, "Warehouse: sqlite:FILE, made when it is missing").required();
+  command.flag("history", options.history, "Keep every version of every row too");
+  command.flag("once", once, "Load everything that is there, then end (always so in this version)");
+
+  return tool::main_of(argc, argv, command, [&] {
+    const std::string file = cdc_load::sqlite_file(options.warehouse);
+    tool::catch_stop_signals();
+    const auto store = stage::open_store(options.stage, false);
+    const auto identity = stage::Log::identity(*store, options.source);
+    stage::Log log(*store, options.source, identity ? identity->era : 0);
+    warehouse::Database database(file, cdc_load::kBusyMs);
+    warehouse::LoaderOptions wanted;
+    wanted.history = options.history;
+    warehouse::Loader loader(log, database, wanted, tool::wall_us, tool::stop_asked);
+    tool::Metrics metrics(command.metrics(), command.name());
+    cdc_load::Report report(metrics);
+    try {
+      loader.run([&](const warehouse::Totals& totals) {
+        report.add(totals);
+        metrics.write_at_intervals(tool::steady_ms());
+      });
+    } catch (const base::Failure& failure) {
+      report.failed(failure);
+      metrics.write();
+      throw;
+    }
+    report.finish(loader.totals(), loader.state(), tool::wall_us());
+    metrics.write();
+    return base::Exit::done;
+  });
+}

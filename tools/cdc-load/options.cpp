@@ -1,0 +1,100 @@
+// cdc-load: warehouses by their prefix, and metrics. Pure.
+#include "cdc-load/options.hpp"
+
+#include <array>
+
+#include "base/time.hpp"
+
+namespace cdc_load {
+namespace {
+
+constexpr std::array<std::string_view, 4> kStates{"copying", "ready", "parked", "history"};
+
+std::string label_of(std::string_view table) {
+  std::string label = "table=\"";
+  for (const char c : table) {
+    if (c == '"' || c == '\\') label.push_back('\\');
+    if (c == '\n') {
+      label += "\\n";
+    } else {
+      label.push_back(c);
+    }
+  }
+  return label + "\"";
+}
+
+double seconds_of(std::int64_t us) { return static_cast<double>(us) / 1e6; }
+
+}  // namespace
+
+std::string sqlite_file(std::string_view warehouse) {
+  constexpr std::string_view kSqlite = "sqlite:";
+  if (warehouse.starts_with(kSqlite)) {
+    std::string file(warehouse.substr(kSqlite.size()));
+    if (file.starts_with("///")) file.erase(0, 2);
+    if (!file.empty()) return file;
+    throw base::Failure(base::Exit::usage, "unknown_warehouse", "--warehouse sqlite: needs a file");
+  }
+  for (const std::string_view kind : {"duckdb:", "postgresql:", "snowflake:"}) {
+    if (warehouse.starts_with(kind)) {
+      throw base::Failure(base::Exit::usage, "unknown_warehouse",
+                          "--warehouse " + std::string(kind) + " is not in this version");
+    }
+  }
+  throw base::Failure(base::Exit::usage, "unknown_warehouse", "--warehouse is not sqlite:FILE");
+}
+
+Report::Report(tool::Metrics& metrics) : metrics_(metrics) {
+  metrics_.declare("cdc_load_epochs_total", "Epochs applied.");
+  metrics_.declare("cdc_load_chunks_total", "Copied chunks applied.");
+  metrics_.declare("cdc_load_rows_total", "Row lines of epochs and chunks that were committed, waiting ones included.");
+  metrics_.declare("cdc_load_waiting_rows_total", "Row lines that wait because their table is parked.");
+  metrics_.declare("cdc_load_quarantined_rows_total", "Row lines whose key does not fit.");
+  metrics_.declare("cdc_load_errors_total", "Runs that ended with a failure.");
+  metrics_.declare("cdc_load_complete_to_seconds",
+                   "The warehouse holds every change committed until then (Unix time).");
+  metrics_.declare("cdc_load_last_success_seconds", "Time of the last run that loaded everything (Unix time).");
+  metrics_.declare("cdc_load_applied_lsn_bytes", "Position of the warehouse in the source's log.");
+  metrics_.declare("cdc_load_tables", "Tables in each state.");
+  metrics_.declare("cdc_load_unknown_values", "Values that have not arrived yet.");
+  metrics_.declare("cdc_load_quarantined_values", "Values and rows in quarantine.");
+}
+
+void Report::add(const warehouse::Totals& totals) {
+  const auto more = [](std::uint64_t now, std::uint64_t before) { return static_cast<double>(now - before); };
+  metrics_.add("cdc_load_epochs_total", "", more(totals.epochs, told_.epochs));
+  metrics_.add("cdc_load_chunks_total", "", more(totals.chunks, told_.chunks));
+  metrics_.add("cdc_load_waiting_rows_total", "", more(totals.counts.waiting, told_.counts.waiting));
+  metrics_.add("cdc_load_quarantined_rows_total", "", more(totals.counts.quarantined, told_.counts.quarantined));
+  for (const auto& [table, rows] : totals.rows) {
+    const auto before = told_.rows.find(table);
+    metrics_.add("cdc_load_rows_total", label_of(table), more(rows, before == told_.rows.end() ? 0 : before->second));
+  }
+  if (const auto until = base::parse_time(totals.complete_to_time)) {
+    metrics_.set("cdc_load_complete_to_seconds", "", seconds_of(until->unix_us));
+  }
+  if (totals.applied_to.value != 0) {
+    metrics_.set("cdc_load_applied_lsn_bytes", "", static_cast<double>(totals.applied_to.value));
+  }
+  told_ = totals;
+}
+
+void Report::failed(const base::Failure& failure) {
+  metrics_.add("cdc_load_errors_total", "class=\"" + std::string(base::class_of(failure.exit)) + "\"", 1);
+}
+
+void Report::finish(const warehouse::Totals& totals, warehouse::State& state, std::int64_t now_us) {
+  add(totals);
+  metrics_.set("cdc_load_last_success_seconds", "", seconds_of(now_us));
+  std::map<std::string, double> tables;
+  for (const std::string_view name : kStates) tables[std::string(name)] = 0;
+  for (const auto& one : state.freshness()) {
+    ++tables[one.state];
+    const std::string label = label_of(one.table);
+    metrics_.set("cdc_load_unknown_values", label, static_cast<double>(one.unknown_values));
+    metrics_.set("cdc_load_quarantined_values", label, static_cast<double>(one.quarantined));
+  }
+  for (const auto& [name, count] : tables) metrics_.set("cdc_load_tables", "state=\"" + name + "\"", count);
+}
+
+}  // namespace cdc_load

@@ -1,0 +1,45 @@
+// cdc-load: what its words mean and what it reports. Knows the names of its metrics; opens nothing. Pure.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <string_view>
+
+#include "base/failure.hpp"
+#include "tool/metrics.hpp"
+#include "warehouse/loader.hpp"
+
+namespace cdc_load {
+
+/// How long another process's lock on the warehouse is waited for.
+inline constexpr int kBusyMs = 10'000;
+
+struct Options {
+  std::string stage;
+  std::string source;
+  std::string warehouse;
+  bool history = false;
+};
+
+/// in   warehouse  `sqlite:FILE`
+/// out  the file
+/// err  usage/unknown_warehouse for another kind (duckdb:, postgresql:, snowflake: are not in this version) or no file
+[[nodiscard]] std::string sqlite_file(std::string_view warehouse);
+
+/// Turns a loader's totals into metrics.
+class Report {
+ public:
+  explicit Report(tool::Metrics& metrics);
+  /// in   totals  of this run so far; what was added before is not added again
+  void add(const warehouse::Totals& totals);
+  void failed(const base::Failure& failure);
+  /// The end of a run: states, unknown and quarantined values of each table, time.
+  void finish(const warehouse::Totals& totals, warehouse::State& state, std::int64_t now_us);
+
+ private:
+  tool::Metrics& metrics_;
+  warehouse::Totals told_;
+};
+
+}  // namespace cdc_load

@@ -1,0 +1,485 @@
+// warehouse: one run of a loader. Every number that a manifest states is counted again here before a commit; whatever is off, the
+// transaction rolls back as a whole, so that the position never moves on a claim.
+#include "warehouse/loader.hpp"
+
+#include <algorithm>
+
+#include "base/failure.hpp"
+#include "base/time.hpp"
+#include "json/tokens.hpp"
+#include "json/write.hpp"
+#include "logging/event.hpp"
+#include "warehouse/statements.hpp"
+
+namespace warehouse {
+namespace {
+
+using base::Exit;
+using base::Failure;
+
+constexpr std::size_t kMostWriters =
+    64;  // with their prepared statements; a warehouse has more tables than a batch touches
+
+std::string json_string(std::string_view text) {
+  std::string quoted;
+  json::append_string(quoted, text);
+  return quoted;
+}
+
+}  // namespace
+
+/// One table within one transaction.
+///
+/// mappings  of the schema versions in it, in stream order; used: index of the one in use
+/// last      position of the last line, for the order
+struct Loader::Work {
+  Table* table = nullptr;
+  std::vector<Mapping> mappings;
+  std::size_t used = 0;
+  std::unique_ptr<Fold> fold;
+  std::unique_ptr<History> history;
+  Writer* writer = nullptr;
+  std::string last_lsn;
+  std::uint64_t last_seq = 0;
+};
+
+Loader::Loader(stage::Log& log, Database& database, LoaderOptions options, std::function<std::int64_t()> clock,
+               std::function<bool()> stop)
+    : log_(log),
+      database_(database),
+      options_(options),
+      clock_(std::move(clock)),
+      stop_(std::move(stop)),
+      state_(std::make_unique<State>(database, log.source())) {}
+
+Loader::~Loader() = default;
+
+std::string Loader::now() const { return base::format(base::Time{clock_()}); }
+
+// Begins a transaction; when another loader has written since the last one, what is known of the warehouse is read again.
+void Loader::begin(std::unique_ptr<Transaction>& transaction) {
+  transaction = std::make_unique<Transaction>(database_);
+  Statement version = database_.prepare("PRAGMA data_version");
+  version.step();
+  const std::int64_t now_at = version.integer_at(0);
+  version.reset();
+  if (now_at != data_version_) {
+    writers_.clear();
+    state_->reload();
+    data_version_ = now_at;
+  }
+}
+
+void Loader::check_belongs(const stage::Common& manifest) const {
+  const auto& position = state_->position();
+  if (manifest.system_id != identity_->system_id || (position && manifest.system_id != position->system_id)) {
+    throw Failure(Exit::refused, "other_source", "the stage holds changes of another cluster than the warehouse");
+  }
+  if (position && manifest.era != position->era) {
+    throw Failure(Exit::refused, "other_source", "the stage holds another era than the warehouse");
+  }
+}
+
+// A manifest names the one before it; the warehouse knows which that was.
+void Loader::check_chain(const stage::Epoch& epoch) {
+  Statement last = database_.prepare("SELECT manifest_sha256 FROM _cdc_epochs WHERE era=?1 AND \"to\"=?2");
+  last.integer(1, static_cast<std::int64_t>(epoch.era)).copied_text(2, base::format(epoch.from));
+  if (last.step() && !epoch.prev.empty() && last.view_at(0) != epoch.prev) {
+    throw Failure(Exit::refused, "broken_chain", "the epoch does not follow the one that the warehouse has applied")
+        .at_lsn(epoch.from);
+  }
+}
+
+void Loader::begin_position(const stage::Identity& identity) {
+  if (state_->position()) return;
+  const auto start = log_.start();
+  if (!start) return;
+  std::unique_ptr<Transaction> transaction;
+  begin(transaction);
+  state_->begin_at({identity.system_id, identity.era, *start}, now());
+  transaction->commit();
+  state_->reload();
+}
+
+void Loader::run(const std::function<void(const Totals&)>& on_progress) {
+  identity_ = stage::Log::identity(log_.store(), log_.source());
+  if (!identity_) {
+    // Nobody has written yet: that is no error, unless the warehouse is further than that.
+    if (state_->position()) throw Failure(Exit::refused, "other_stage", "the stage is empty, and the warehouse is not");
+    return;
+  }
+  const auto& position = state_->position();
+  if (position && (position->system_id != identity_->system_id || position->era != identity_->era)) {
+    throw Failure(Exit::refused, "other_source", "stage and warehouse belong to different clusters or eras");
+  }
+  for (bool more = true; more && !stop_();) {
+    begin_position(*identity_);
+    more = load_chunks(on_progress);
+    more = load_epochs(on_progress) || more;
+  }
+}
+
+bool Loader::load_chunks(const std::function<void(const Totals&)>& on_progress) {
+  bool any = false;
+  for (const std::string& object : log_.chunks()) {
+    if (stop_()) return any;
+    if (state_->has_chunk(object)) continue;
+    if (load_chunk(object)) {
+      any = true;
+      on_progress(totals_);
+    }
+  }
+  return any;
+}
+
+bool Loader::load_epochs(const std::function<void(const Totals&)>& on_progress) {
+  bool any = false;
+  while (state_->position() && !stop_()) {
+    const auto stored = log_.next(state_->position()->applied_to);
+    if (!stored) break;
+    any = load_epoch(*stored) || any;
+    on_progress(totals_);
+  }
+  return any;
+}
+
+void Loader::create(const Table& table) {
+  const Statements statements(sqlite_dialect(), table.shape);
+  if (!table.shape.key.empty()) {
+    database_.run(statements.create_table());
+    database_.run(statements.create_view());
+  }
+  if (table.history) {
+    database_.run(statements.create_history());
+    if (!table.shape.key.empty()) database_.run(statements.create_history_index());
+  }
+}
+
+// in  old      as the warehouse has it
+//     now      what it shall be: the same columns, some under other names, then more
+//     unknown  for each column of `now`: added, and not known in rows that are there
+void Loader::alter(const Table& old, const Shape& now_shape, const std::vector<bool>& unknown) {
+  const Statements statements(sqlite_dialect(), now_shape);
+  const bool current = !now_shape.key.empty();
+  if (current) database_.run(statements.drop_view());
+  for (std::uint32_t i = 0; i < now_shape.columns.size(); ++i) {
+    const bool is_new = i >= old.shape.columns.size();
+    const std::string name = json_string(now_shape.columns[i].name);
+    if (is_new) {
+      if (current) database_.run(statements.add_column(i));
+      if (old.history) database_.run(statements.add_history_column(i));
+      if (!unknown[i]) continue;
+      if (current) database_.prepare(statements.add_unknown(), now_shape.table).text(1, name).run();
+      if (old.history) database_.prepare(statements.add_history_unknown(), now_shape.table).text(1, name).run();
+    } else if (now_shape.columns[i].name != old.shape.columns[i].name) {
+      const std::string& old_name = old.shape.columns[i].name;
+      const std::string quoted = json_string(old_name);
+      if (current) {
+        database_.run(statements.rename_column(old_name, i));
+        database_.prepare(statements.rename_unknown(), now_shape.table).text(1, quoted).text(2, name).run();
+      }
+      if (old.history) {
+        database_.run(statements.rename_history_column(old_name, i));
+        database_.prepare(statements.rename_history_unknown(), now_shape.table).text(1, quoted).text(2, name).run();
+      }
+    }
+  }
+  if (current) database_.run(statements.create_view());
+}
+
+// Makes the table fit its schema lines. out  false when it is parked: its rows wait
+bool Loader::prepare(Work& work, std::string_view name, const std::vector<std::string>& lines, base::Lsn at,
+                     std::string_view loaded_at) {
+  work.table = state_->find(name);
+  if (work.table != nullptr && !work.table->parked.empty()) return false;
+  json::Tokenizer tokenizer;
+  std::vector<change::Schema> versions;
+  for (const std::string& line : lines) {
+    versions.push_back(change::decode_schema(json::Value(tokenizer.tokens_of_copy(line), 0)));
+  }
+  if (versions.empty())
+    throw Failure(Exit::data, "no_schema", "a manifest has rows of a table that it does not describe")
+        .at_table(std::string(name));
+
+  const bool is_new = work.table == nullptr;
+  std::string parked;
+  Table next;
+  if (is_new) {
+    const State::Names names = state_->names_for(name, versions[0].relid);
+    next.shape = first_shape(versions[0], names.name, names.view).shape;
+    next.history = options_.history || next.shape.key.empty();
+    if (const auto other = state_->table_with_relid(versions[0].relid, name))
+      parked = "the table was called " + *other + " before";
+  } else {
+    next = *work.table;
+  }
+  const Table old = next;
+  std::vector<std::vector<std::int32_t>> columns;
+  std::vector<bool> unknown(next.shape.columns.size(), false);
+  for (const change::Schema& version : versions) {
+    if (!parked.empty()) break;
+    Evolution evolution = evolve(next.shape, version);
+    parked = evolution.parked;
+    if (!parked.empty()) break;
+    next.shape = std::move(evolution.shape);
+    columns.push_back(std::move(evolution.column));
+    unknown.resize(next.shape.columns.size(), false);
+    for (const Step& step : evolution.steps) {
+      if (step.what == Step::What::add) unknown[step.column] = step.unknown;
+    }
+  }
+  if (!parked.empty()) {
+    if (is_new) {
+      work.table = &state_->save(old);
+      create(old);
+    }
+    state_->park(*work.table, parked, at, loaded_at);
+    logging::event(logging::Level::warn, "table parked, its rows wait: " + parked,
+                   {{"err", "table_parked"}, {"table", name}, {"lsn", base::format(at)}});
+    return false;
+  }
+
+  const bool begins_history = options_.history && !next.history;
+  const bool changed = is_new || next.shape != old.shape;
+  if (is_new) {
+    create(next);
+  } else if (changed) {
+    writers_.erase(std::string(name));
+    alter(old, next.shape, unknown);
+    if (std::find(unknown.begin(), unknown.end(), true) != unknown.end()) next.may_have_unknown = true;
+  }
+  if (begins_history) {
+    next.history = true;
+    const Statements statements(sqlite_dialect(), next.shape);
+    database_.run(statements.create_history());
+    database_.run(statements.create_history_index());
+    database_.run(statements.seed_history());
+  }
+  if (changed || begins_history) {
+    work.table = &state_->save(next);
+    for (std::size_t i = 0; i < versions.size(); ++i) state_->save_version(versions[i], lines[i]);
+  }
+  const Shape& shape = work.table->shape;
+  // Older lines than the whole epoch's shape see it through their own version.
+  for (std::size_t i = 0; i < versions.size(); ++i) {
+    columns[i].resize(versions[i].columns.size(), -1);
+    work.mappings.push_back(mapping_of(shape, versions[i], columns[i], i == 0 ? nullptr : &work.mappings[i - 1]));
+  }
+  work.fold = std::make_unique<Fold>(shape);
+  work.fold->use(work.mappings[0]);
+  if (work.table->history) {
+    work.history = std::make_unique<History>(database_, shape);
+    work.history->use(work.mappings[0]);
+  }
+  if (!shape.key.empty()) {
+    work.writer = &writer(*work.table);
+    if (work.table->may_have_unknown) work.writer->expect_unknown();
+  }
+  return true;
+}
+
+Writer& Loader::writer(const Table& table) {
+  const auto found = writers_.find(table.shape.table);
+  if (found != writers_.end()) return *found->second;
+  if (writers_.size() >= kMostWriters) writers_.clear();
+  return *writers_.emplace(table.shape.table, std::make_unique<Writer>(database_, table.shape)).first->second;
+}
+
+void Loader::quarantine(const Work& work, const std::vector<Unfit>& unfit, std::string_view loaded_at) {
+  for (const Unfit& one : unfit) {
+    state_->add_quarantine(*work.table, one, loaded_at);
+    const std::string column =
+        one.column < 0 ? "(key)" : work.table->shape.columns[static_cast<std::size_t>(one.column)].name;
+    logging::event(logging::Level::warn, "value does not fit, kept in quarantine",
+                   {{"err", "unfit_value"}, {"table", work.table->shape.table}, {"column", column}, {"lsn", one.lsn}});
+  }
+}
+
+void Loader::flush(Work& work, std::string_view loaded_at) {
+  if (work.writer != nullptr && !work.fold->empty()) work.writer->write(*work.fold, work.table->cut, loaded_at);
+  quarantine(work, work.fold->unfit(), loaded_at);
+  work.fold->clear();
+}
+
+void Loader::finish(Work& work, std::string_view loaded_at) {
+  flush(work, loaded_at);
+  if (work.writer != nullptr) {
+    state_->set_unknown(work.table->shape.table, work.writer->count_unknown(), work.writer->may_have_unknown());
+  }
+}
+
+// Reads the files of one table, in order, and folds them. Lines of an epoch: from <= lsn < to; of a chunk: lsn == from == to.
+void Loader::load_rows(Work& work, const std::vector<const stage::FileEntry*>& files, base::Lsn from, base::Lsn to,
+                       Counts& counts, std::string_view loaded_at) {
+  const std::string name = work.table->shape.table;
+  const std::string from_text = base::format(from);
+  const std::string to_text = base::format(to);
+  const bool copied = from == to;
+  const auto wrong = [&](const char* slug, const char* what) { throw Failure(Exit::data, slug, what).at_table(name); };
+  for (const stage::FileEntry* entry : files) {
+    stage::LineFile file = stage::LineFile::open(log_, *entry);
+    for (std::string_view text; file.next(text);) {
+      const change::Line& line = parser_.parse(text);
+      if (line.table != name) wrong("wrong_table", "a file holds a line of another table");
+      if (copied ? line.op != change::Op::read || line.lsn != from_text
+                 : !change::is_row(line.op) || line.op == change::Op::read || line.lsn < from_text ||
+                       line.lsn >= to_text) {
+        wrong("wrong_order", "a file holds a line that does not belong to its range");
+      }
+      if (!copied) {
+        if (line.lsn < work.last_lsn || (line.lsn == work.last_lsn && line.seq <= work.last_seq)) {
+          wrong("wrong_order", "a file's lines are not in stream order");
+        }
+        if (line.lsn != work.last_lsn) {
+          work.last_lsn = line.lsn;
+          std::size_t used = work.used;
+          while (used + 1 < work.mappings.size() && work.mappings[used + 1].lsn <= line.lsn_value()) ++used;
+          if (used != work.used) {
+            work.used = used;
+            work.fold->use(work.mappings[used]);
+            if (work.history) work.history->use(work.mappings[used]);
+          }
+        }
+        work.last_seq = line.seq;
+      }
+      ++counts.rows;
+      if (line.op == change::Op::truncate) {
+        flush(work, loaded_at);
+        const Cut cut{line.lsn_value().value, line.seq};
+        const Cut had = work.table->cut;
+        if (cut.lsn > had.lsn || (cut.lsn == had.lsn && cut.seq > had.seq)) {
+          const auto seq = static_cast<std::int64_t>(line.seq);
+          if (work.writer != nullptr) work.writer->mark_older(line.lsn_value(), seq, 't', line.ts, loaded_at);
+          if (work.history) work.history->end_older(line.lsn_value(), seq, 't', line.ts, loaded_at);
+          state_->set_cut(name, cut);
+        }
+        ++counts.applied;
+        continue;
+      }
+      if (work.history) {
+        const bool cut_off =
+            line.lsn_value().value < work.table->cut.lsn ||
+            (line.lsn_value().value == work.table->cut.lsn && (copied || line.seq <= work.table->cut.seq));
+        const bool fitted = cut_off || work.history->add(line, loaded_at);
+        if (work.writer == nullptr) {
+          quarantine(work, work.history->take_unfit(), loaded_at);
+          ++(fitted ? counts.applied : counts.quarantined);
+          continue;
+        }
+      }
+      ++(work.fold->add(line) ? counts.applied : counts.quarantined);
+      if (work.fold->bytes() > options_.window_bytes) flush(work, loaded_at);
+    }
+  }
+}
+
+bool Loader::load_chunk(const std::string& object) {
+  const stage::Chunk chunk = log_.chunk(object);
+  check_belongs(chunk);
+  std::unique_ptr<Transaction> transaction;
+  begin(transaction);
+  if (state_->has_chunk(object)) return true;  // another loader's work
+  const std::string loaded_at = now();
+  Work work;
+  const base::Lsn at = state_->position() ? state_->position()->applied_to : chunk.lsn;
+  const bool was_parked = state_->find(chunk.table) != nullptr && !state_->find(chunk.table)->parked.empty();
+  if (was_parked) return false;
+  if (!prepare(work, chunk.table, chunk.schemas, at, loaded_at)) {
+    transaction->commit();
+    return false;
+  }
+  std::vector<const stage::FileEntry*> files;
+  for (const stage::FileEntry& file : chunk.files) files.push_back(&file);
+  Counts counts;
+  load_rows(work, files, chunk.lsn, chunk.lsn, counts, loaded_at);
+  flush(work, loaded_at);
+  if (counts.rows != chunk.rows || counts.rows != counts.applied + counts.quarantined) {
+    throw Failure(Exit::refused, "wrong_rows", "a chunk's manifest states another number of rows than its files hold")
+        .at_table(chunk.table);
+  }
+  state_->add_chunk(object, chunk, loaded_at);
+  if (state_->is_copied(chunk.table, chunk.lsn)) {
+    // What the whole copy did not see and nobody touched since is gone.
+    const std::string ts = chunk.ts.empty() ? loaded_at : chunk.ts;
+    if (work.writer != nullptr) work.writer->mark_older(chunk.lsn, -1, 'd', ts, loaded_at);
+    if (work.history && work.writer != nullptr) work.history->end_older(chunk.lsn, -1, 'd', ts, loaded_at);
+    state_->finish_copy(chunk.table, chunk.lsn);
+  }
+  finish(work, loaded_at);
+  transaction->commit();
+  ++totals_.chunks;
+  totals_.counts.rows += counts.rows;
+  totals_.counts.applied += counts.applied;
+  totals_.counts.quarantined += counts.quarantined;
+  totals_.rows[chunk.table] += counts.rows;
+  logging::event(logging::Level::info, "chunk loaded",
+                 {{"table", chunk.table}, {"lsn", base::format(chunk.lsn)}, {"rows", std::to_string(counts.rows)}});
+  return true;
+}
+
+bool Loader::load_epoch(const stage::Stored& stored) {
+  const stage::Epoch& epoch = stored.epoch;
+  check_belongs(epoch);
+  std::unique_ptr<Transaction> transaction;
+  begin(transaction);
+  if (state_->position()->applied_to != epoch.from) return false;  // another loader was here: go on from where it is
+  const std::string loaded_at = now();
+  if (!state_->advance(epoch.from, epoch.to, epoch.last_ts, loaded_at)) {
+    throw Failure(Exit::retry, "position_moved", "could not move the position: another loader has moved it")
+        .at_lsn(epoch.from);
+  }
+  try {
+    check_chain(epoch);
+    std::map<std::string, std::vector<const stage::FileEntry*>, std::less<>> files;
+    std::map<std::string, std::vector<std::string>, std::less<>> schemas;
+    for (const stage::FileEntry& file : epoch.files) files[file.table].push_back(&file);
+    for (const std::string& line : epoch.schemas) {
+      const std::string table = stage::table_of_schema(line);
+      schemas[table].push_back(line);
+      files.try_emplace(table);
+    }
+    Counts counts;
+    std::map<std::string, std::uint64_t> rows;
+    for (auto& [table, parts] : files) {
+      std::sort(parts.begin(), parts.end(), [](const auto* a, const auto* b) { return a->part < b->part; });
+      Counts of_table;
+      Work work;
+      if (prepare(work, table, schemas[table], epoch.from, loaded_at)) {
+        load_rows(work, parts, epoch.from, epoch.to, of_table, loaded_at);
+        if (!parts.empty()) finish(work, loaded_at);
+      } else {
+        for (const stage::FileEntry* file : parts) of_table.rows += file->rows;
+        of_table.waiting = of_table.rows;
+        if (of_table.rows > 0) state_->add_waiting(table, of_table.rows);
+      }
+      rows[table] += of_table.rows;
+      counts.rows += of_table.rows;
+      counts.applied += of_table.applied;
+      counts.quarantined += of_table.quarantined;
+      counts.waiting += of_table.waiting;
+    }
+    if (epoch.commits) stage::verify(log_, *epoch.commits);
+    if (counts.rows != epoch.rows || counts.rows != counts.applied + counts.quarantined + counts.waiting) {
+      throw Failure(Exit::refused, "wrong_rows", "a manifest states another number of rows than its files hold")
+          .at_lsn(epoch.from);
+    }
+    state_->add_epoch(epoch, stored.sha256, counts, loaded_at);
+    transaction->commit();
+    ++totals_.epochs;
+    totals_.counts.rows += counts.rows;
+    totals_.counts.applied += counts.applied;
+    totals_.counts.quarantined += counts.quarantined;
+    totals_.counts.waiting += counts.waiting;
+    for (const auto& [table, count] : rows) totals_.rows[table] += count;
+    if (!epoch.last_ts.empty()) totals_.complete_to_time = epoch.last_ts;
+    totals_.applied_to = epoch.to;
+  } catch (Failure& failure) {
+    if (!failure.lsn) failure.lsn = epoch.from;
+    throw;
+  }
+  logging::event(logging::Level::info, "epoch loaded",
+                 {{"lsn", base::format(epoch.to)}, {"rows", std::to_string(epoch.rows)}});
+  return true;
+}
+
+}  // namespace warehouse

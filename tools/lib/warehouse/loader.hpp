@@ -1,0 +1,96 @@
+// warehouse: the loader: follows the stage's log from the warehouse's position, one transaction per epoch over all tables, each copied
+// chunk in one of its own. A transaction is committed on counted evidence only. Knows stage, state and writers; not the command line.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "change/line.hpp"
+#include "stage/log.hpp"
+#include "warehouse/fold.hpp"
+#include "warehouse/history.hpp"
+#include "warehouse/sqlite.hpp"
+#include "warehouse/state.hpp"
+#include "warehouse/writer.hpp"
+
+namespace warehouse {
+
+/// What a run has done so far, for metrics.
+struct Totals {
+  std::uint64_t epochs = 0;
+  std::uint64_t chunks = 0;
+  Counts counts;                              ///< of epochs and chunks committed
+  std::map<std::string, std::uint64_t> rows;  ///< of each table
+  std::string complete_to_time;               ///< of the last epoch that had one
+  base::Lsn applied_to;
+};
+
+struct LoaderOptions {
+  bool history = false;
+  std::size_t window_bytes =
+      std::size_t{64} * 1024 * 1024;  ///< memory of one fold; more than that goes in several windows
+};
+
+class Loader {
+ public:
+  /// in   log, database  outlive the loader
+  ///      clock          the wall clock, microseconds since 1970
+  ///      stop           asked between transactions
+  Loader(stage::Log& log, Database& database, LoaderOptions options, std::function<std::int64_t()> clock,
+         std::function<bool()> stop);
+  ~Loader();
+
+  /// Loads everything that is in the stage.
+  ///
+  /// in   on_progress  called after each commit
+  /// err  refused/gap, refused/pruned, refused/object_missing, refused/wrong_digest, refused/wrong_rows, refused/broken_object (the
+  ///      stage); refused/other_source, refused/newer_warehouse, refused/broken_chain (stage and warehouse do not belong together);
+  ///      data/... (a line breaks its format); retry/warehouse_busy, retry/position_moved (another loader). Whatever it is, the
+  ///      transaction in hand has left nothing behind.
+  void run(const std::function<void(const Totals&)>& on_progress);
+
+  [[nodiscard]] State& state() { return *state_; }
+  [[nodiscard]] const Totals& totals() const { return totals_; }
+
+ private:
+  struct Work;
+  [[nodiscard]] std::string now() const;
+  void begin_position(const stage::Identity& identity);
+  void check_belongs(const stage::Common& manifest) const;
+  bool load_chunks(const std::function<void(const Totals&)>& on_progress);
+  bool load_epochs(const std::function<void(const Totals&)>& on_progress);
+  bool load_chunk(const std::string& object);
+  bool load_epoch(const stage::Stored& stored);
+  bool prepare(Work& work, std::string_view table, const std::vector<std::string>& schemas, base::Lsn at,
+               std::string_view loaded_at);
+  void create(const Table& table);
+  void alter(const Table& old, const Shape& now, const std::vector<bool>& unknown);
+  void load_rows(Work& work, const std::vector<const stage::FileEntry*>& files, base::Lsn from, base::Lsn to,
+                 Counts& counts, std::string_view loaded_at);
+  void flush(Work& work, std::string_view loaded_at);
+  void finish(Work& work, std::string_view loaded_at);
+  void quarantine(const Work& work, const std::vector<Unfit>& unfit, std::string_view loaded_at);
+  void begin(std::unique_ptr<Transaction>& transaction);
+  Writer& writer(const Table& table);
+  void check_chain(const stage::Epoch& epoch);
+
+  stage::Log& log_;
+  Database& database_;
+  LoaderOptions options_;
+  std::function<std::int64_t()> clock_;
+  std::function<bool()> stop_;
+  std::optional<stage::Identity> identity_;
+  std::unique_ptr<State> state_;
+  std::map<std::string, std::unique_ptr<Writer>, std::less<>> writers_;
+  change::Parser parser_;
+  Totals totals_;
+  std::int64_t data_version_ = -1;
+};
+
+}  // namespace warehouse

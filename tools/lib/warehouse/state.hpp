@@ -1,0 +1,123 @@
+// warehouse: what a warehouse knows about itself, in tables named _cdc_*: position, epochs, tables and their columns, copies,
+// quarantine, freshness. It changes in the transaction of the rows it speaks of. Knows the names and columns of those tables; not
+// how rows get into a table.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/ids.hpp"
+#include "stage/manifest.hpp"
+#include "warehouse/fold.hpp"
+#include "warehouse/shape.hpp"
+#include "warehouse/sqlite.hpp"
+#include "warehouse/writer.hpp"
+
+namespace warehouse {
+
+/// Version of the layout of state and tables; a warehouse with a newer one is refused.
+inline constexpr std::int64_t kWarehouseFormat = 1;
+
+/// How far a warehouse is.
+struct Position {
+  std::string system_id;
+  std::uint64_t era = 0;
+  base::Lsn applied_to;
+};
+
+/// One table as the state has it.
+///
+/// parked         why it waits; empty when it does not
+/// parked_at      position from which its rows wait
+/// cut            its last truncate
+/// may_have_unknown  an unknown value was written once
+/// history        every version is kept; once begun it never stops by itself
+struct Table {
+  Shape shape;
+  std::string parked;
+  base::Lsn parked_at;
+  Cut cut;
+  bool may_have_unknown = false;
+  bool history = false;
+};
+
+/// Counted evidence of one epoch.
+struct Counts {
+  std::uint64_t rows = 0;
+  std::uint64_t applied = 0;
+  std::uint64_t quarantined = 0;
+  std::uint64_t waiting = 0;
+};
+
+class State {
+ public:
+  /// Reads the state; makes its tables in a database that has none.
+  /// err  refused/newer_warehouse; refused/not_a_warehouse (tables, but none of ours); refused/other_source (of another source or
+  ///      cluster)
+  State(Database& database, std::string source);
+
+  /// Reads everything again: another loader may have been here. Within a transaction it is what the transaction sees.
+  void reload();
+
+  [[nodiscard]] const std::optional<Position>& position() const { return position_; }
+  /// The first position of this source. Within a transaction.
+  void begin_at(const Position& position, std::string_view loaded_at);
+  /// Moves from one position to the next, or finds that somebody else did.
+  ///
+  /// out  false when the position is not `from`; nothing has changed then
+  [[nodiscard]] bool advance(base::Lsn from, base::Lsn to, std::string_view complete_to_time,
+                             std::string_view loaded_at);
+
+  [[nodiscard]] Table* find(std::string_view table);
+  [[nodiscard]] const std::map<std::string, Table, std::less<>>& tables() const { return tables_; }
+  /// Name of another table that has this number at the source; nothing when there is none.
+  [[nodiscard]] std::optional<std::string> table_with_relid(base::Oid relid, std::string_view but) const;
+  /// Free names for a new table and its view, kept for ever.
+  struct Names {
+    std::string name;
+    std::string view;
+  };
+  [[nodiscard]] Names names_for(std::string_view table, base::Oid relid) const;
+
+  /// Adds or replaces a table's record and columns.
+  Table& save(const Table& table);
+  void save_version(const change::Schema& schema, std::string_view line);
+  void park(const Table& table, std::string_view reason, base::Lsn at, std::string_view loaded_at);
+  void add_waiting(std::string_view table, std::uint64_t rows);
+  void set_cut(std::string_view table, Cut cut);
+  void set_unknown(std::string_view table, std::uint64_t values, bool may_have);
+  void add_quarantine(const Table& table, const Unfit& unfit, std::string_view loaded_at);
+  void add_epoch(const stage::Epoch& epoch, std::string_view sha256, const Counts& counts, std::string_view loaded_at);
+
+  [[nodiscard]] bool has_chunk(const std::string& object) const { return chunks_.contains(object); }
+  void add_chunk(const std::string& object, const stage::Chunk& chunk, std::string_view loaded_at);
+  /// All chunks of this copy are here: numbers from 0 without a hole, the last one open at its end.
+  [[nodiscard]] bool is_copied(std::string_view table, base::Lsn lsn);
+  /// The copy is whole: the table is complete once the position has reached `high` of every chunk.
+  void finish_copy(std::string_view table, base::Lsn lsn);
+
+  /// For metrics: state, unknown values and quarantined rows of each table, as _cdc_freshness shows them.
+  struct Freshness {
+    std::string table;
+    std::string state;
+    std::uint64_t unknown_values = 0;
+    std::uint64_t quarantined = 0;
+  };
+  [[nodiscard]] std::vector<Freshness> freshness();
+
+ private:
+  void create();
+  Database& database_;
+  std::string source_;
+  std::optional<Position> position_;
+  std::map<std::string, Table, std::less<>> tables_;
+  std::set<std::string> chunks_;
+  std::vector<std::string> other_names_;  // tables and views that are there and that we did not name
+};
+
+}  // namespace warehouse

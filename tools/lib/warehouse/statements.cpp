@@ -1,0 +1,360 @@
+// warehouse: the SQL texts. One rule stands in all that replace rows: (lsn, seq) of what comes is greater than of what is there.
+// Our own columns stand before the source's: reading a position must not walk through a long value. Pure.
+#include "warehouse/statements.hpp"
+
+#include <algorithm>
+
+namespace warehouse {
+namespace {
+
+constexpr std::string_view kOwnNames =
+    "\"_cdc_lsn\",\"_cdc_seq\",\"_cdc_op\",\"_cdc_deleted\",\"_cdc_unknown\",\"_cdc_born\",\"_cdc_committed_at\",\"_"
+    "cdc_loaded_at\"";
+
+class Sqlite final : public Dialect {
+ public:
+  [[nodiscard]] std::string quote(std::string_view name) const override {
+    std::string quoted = "\"";
+    for (const char c : name) {
+      if (c == '"') quoted.push_back('"');
+      quoted.push_back(c);
+    }
+    quoted.push_back('"');
+    return quoted;
+  }
+  // STRICT tables: a value is stored as it was bound or refused, never bent. A real column is ANY because NaN is a text there.
+  [[nodiscard]] std::string type_of(Kind kind) const override {
+    switch (kind) {
+      case Kind::integer:
+      case Kind::boolean:
+        return "INTEGER";
+      case Kind::real:
+        return "ANY";
+      case Kind::bytes:
+        return "BLOB";
+      default:
+        return "TEXT";
+    }
+  }
+  [[nodiscard]] std::string parameter(std::size_t n) const override { return "?" + std::to_string(n); }
+  [[nodiscard]] std::string moved_table() const override { return "temp.\"_cdc_moved\""; }
+  [[nodiscard]] std::string table_tail(const std::vector<std::string>& keys) const override {
+    if (keys.empty()) return ") STRICT";
+    std::string list;
+    for (const std::string& key : keys) list += (list.empty() ? "" : ",") + key;
+    return ",PRIMARY KEY(" + list + ")) STRICT,WITHOUT ROWID";
+  }
+};
+
+}  // namespace
+
+const Dialect& sqlite_dialect() {
+  static const Sqlite dialect;
+  return dialect;
+}
+
+std::string Statements::key_is() const {
+  std::string text;
+  for (const std::uint32_t index : shape_.key) {
+    text += (text.empty() ? "" : " AND ") + column(index) + "=" + dialect_.parameter(index + 1);
+  }
+  return text;
+}
+
+std::string Statements::key_list() const {
+  std::string text;
+  for (const std::uint32_t index : shape_.key) text += (text.empty() ? "" : ",") + column(index);
+  return text;
+}
+
+std::string Statements::all_names() const {
+  std::string text(kOwnNames);
+  for (std::size_t i = 0; i < shape_.columns.size(); ++i) text += "," + column(i);
+  return text;
+}
+
+std::string Statements::create_table() const {
+  std::string text = "CREATE TABLE " + table() +
+                     "(\"_cdc_lsn\" TEXT NOT NULL,\"_cdc_seq\" INTEGER NOT NULL,\"_cdc_op\" TEXT NOT NULL,"
+                     "\"_cdc_deleted\" INTEGER NOT NULL,\"_cdc_unknown\" TEXT,\"_cdc_born\" TEXT,"
+                     "\"_cdc_committed_at\" TEXT,\"_cdc_loaded_at\" TEXT NOT NULL";
+  // One whole number as key: it is the row's place in the table itself, which is twice as fast as an index beside it.
+  const bool whole = shape_.key.size() == 1 && shape_.columns[shape_.key[0]].kind == Kind::integer;
+  std::vector<std::string> keys;
+  for (const std::uint32_t index : shape_.key) keys.push_back(column(index));
+  for (std::size_t i = 0; i < shape_.columns.size(); ++i) {
+    const bool is_key = std::find(shape_.key.begin(), shape_.key.end(), i) != shape_.key.end();
+    text += "," + column(i) + " " + dialect_.type_of(shape_.columns[i].kind);
+    if (is_key) text += whole ? " PRIMARY KEY NOT NULL" : " NOT NULL";
+  }
+  return text + dialect_.table_tail(whole ? std::vector<std::string>{} : keys);
+}
+
+std::string Statements::create_view() const {
+  const auto& columns = shape_.columns;
+  // A column bears its source's name, unless an earlier one's differs from it in case only; dropped ones count, so that it never changes.
+  std::vector<std::string> names;
+  for (std::size_t i = 0; i < columns.size(); ++i) {
+    const std::string& name = columns[i].source.name;
+    const bool folds = std::any_of(
+        columns.begin(), columns.begin() + static_cast<std::ptrdiff_t>(i),
+        [&](const TableColumn& other) { return other.source.name != name && same_folded(other.source.name, name); });
+    names.push_back(folds || free_name(name, 0, {}) != name ? columns[i].name : name);
+  }
+  std::vector<std::string> taken = names;
+  std::string list;
+  for (std::size_t i = 0; i < columns.size(); ++i) {
+    if (columns[i].dropped) continue;
+    list += (list.empty() ? "" : ",") + column(i) + " AS " + dialect_.quote(names[i]);
+    if (columns[i].kind != Kind::numeric) continue;
+    taken.push_back(free_name(names[i] + "__real", i + 1, taken));
+    list += ",CAST(" + column(i) + " AS REAL) AS " + dialect_.quote(taken.back());
+  }
+  if (list.empty()) list = "NULL AS \"_\"";
+  return "CREATE VIEW " + dialect_.quote(shape_.view) + " AS SELECT " + list + " FROM " + table() +
+         " WHERE \"_cdc_deleted\"=0";
+}
+
+std::string Statements::drop_view() const { return "DROP VIEW IF EXISTS " + dialect_.quote(shape_.view); }
+
+std::string Statements::add_column(std::uint32_t index) const {
+  return "ALTER TABLE " + table() + " ADD COLUMN " + column(index) + " " + dialect_.type_of(shape_.columns[index].kind);
+}
+
+std::string Statements::rename_column(std::string_view old_name, std::uint32_t index) const {
+  return "ALTER TABLE " + table() + " RENAME COLUMN " + dialect_.quote(old_name) + " TO " + column(index);
+}
+
+std::string Statements::rename_unknown() const {
+  return "UPDATE " + table() + " SET \"_cdc_unknown\"=replace(\"_cdc_unknown\"," + dialect_.parameter(1) + "," +
+         dialect_.parameter(2) + ") WHERE \"_cdc_unknown\" IS NOT NULL";
+}
+
+std::string Statements::add_unknown() const {
+  return "UPDATE " + table() + " SET \"_cdc_unknown\"=CASE WHEN \"_cdc_unknown\" IS NULL THEN '['||" +
+         dialect_.parameter(1) + "||']' ELSE substr(\"_cdc_unknown\",1,length(\"_cdc_unknown\")-1)||','||" +
+         dialect_.parameter(1) + "||']' END WHERE \"_cdc_deleted\"=0 OR \"_cdc_unknown\" IS NOT NULL";
+}
+
+std::string Statements::create_unknown_index() const {
+  return "CREATE INDEX IF NOT EXISTS " + dialect_.quote("_cdc_unknown in " + shape_.name) + " ON " + table() +
+         "(\"_cdc_unknown\") WHERE \"_cdc_unknown\" IS NOT NULL AND \"_cdc_deleted\"=0";
+}
+
+std::string Statements::count_unknown() const {
+  return "SELECT coalesce(sum(json_array_length(\"_cdc_unknown\")),0) FROM " + table() +
+         " WHERE \"_cdc_unknown\" IS NOT NULL AND \"_cdc_deleted\"=0";
+}
+
+std::string Statements::replace_older() const {
+  std::string sets;
+  for (const char* name : {"lsn", "seq", "op", "deleted", "unknown", "born", "committed_at", "loaded_at"}) {
+    const std::string quoted = "\"_cdc_" + std::string(name) + "\"";
+    sets += (sets.empty() ? "" : ",") + quoted + "=excluded." + quoted;
+  }
+  for (std::size_t i = 0; i < shape_.columns.size(); ++i) {
+    if (std::find(shape_.key.begin(), shape_.key.end(), i) != shape_.key.end()) continue;
+    sets += "," + column(i) + "=excluded." + column(i);
+  }
+  return " ON CONFLICT(" + key_list() + ") DO UPDATE SET " + sets + " WHERE excluded.\"_cdc_lsn\">" + table() +
+         ".\"_cdc_lsn\" OR (excluded.\"_cdc_lsn\"=" + table() + ".\"_cdc_lsn\" AND excluded.\"_cdc_seq\">" + table() +
+         ".\"_cdc_seq\")";
+}
+
+std::string Statements::put() const {
+  std::string values;
+  for (std::size_t i = 1; i < static_cast<std::size_t>(Own::extra); ++i)
+    values += (i > 1 ? "," : "") + own(static_cast<Own>(i));
+  for (std::size_t i = 0; i < shape_.columns.size(); ++i) values += "," + dialect_.parameter(i + 1);
+  return "INSERT INTO " + table() + "(" + all_names() + ") VALUES(" + values + ")" + replace_older();
+}
+
+std::string Statements::look() const {
+  return "SELECT \"_cdc_lsn\",\"_cdc_seq\",\"_cdc_deleted\",\"_cdc_unknown\",\"_cdc_born\" FROM " + table() +
+         " WHERE " + key_is();
+}
+
+std::string Statements::change(const Columns& written) const {
+  std::string text = "UPDATE " + table() + " SET \"_cdc_lsn\"=" + own(Own::lsn) + ",\"_cdc_seq\"=" + own(Own::seq) +
+                     ",\"_cdc_op\"=" + own(Own::op) + ",\"_cdc_deleted\"=" + own(Own::deleted) +
+                     ",\"_cdc_unknown\"=" + own(Own::unknown) + ",\"_cdc_born\"=coalesce(" + own(Own::born) +
+                     ",\"_cdc_born\"),\"_cdc_committed_at\"=" + own(Own::committed_at) +
+                     ",\"_cdc_loaded_at\"=" + own(Own::loaded_at);
+  for (std::size_t i = 0; i < written.size(); ++i) {
+    if (written[i]) text += "," + column(i) + "=" + dialect_.parameter(i + 1);
+  }
+  return text + " WHERE " + key_is();
+}
+
+std::string Statements::mark() const {
+  std::string values;
+  for (const std::uint32_t index : shape_.key) values += "," + dialect_.parameter(index + 1);
+  return "INSERT INTO " + table() +
+         "(\"_cdc_lsn\",\"_cdc_seq\",\"_cdc_op\",\"_cdc_deleted\",\"_cdc_unknown\",\"_cdc_committed_at\",\"_cdc_loaded_"
+         "at\"," +
+         key_list() + ") VALUES(" + own(Own::lsn) + "," + own(Own::seq) + "," + own(Own::op) + ",1," +
+         own(Own::unknown) + "," + own(Own::committed_at) + "," + own(Own::loaded_at) + values + ") ON CONFLICT(" +
+         key_list() +
+         ") DO UPDATE SET "
+         "\"_cdc_lsn\"=excluded.\"_cdc_lsn\",\"_cdc_seq\"=excluded.\"_cdc_seq\",\"_cdc_op\"=excluded.\"_cdc_op\","
+         "\"_cdc_deleted\"=1,\"_cdc_committed_at\"=excluded.\"_cdc_committed_at\",\"_cdc_loaded_at\"=excluded.\"_cdc_"
+         "loaded_at\""
+         " WHERE excluded.\"_cdc_lsn\">" +
+         table() + ".\"_cdc_lsn\" OR (excluded.\"_cdc_lsn\"=" + table() + ".\"_cdc_lsn\" AND excluded.\"_cdc_seq\">" +
+         table() + ".\"_cdc_seq\")";
+}
+
+std::string Statements::fill(const Columns& written) const {
+  std::string text =
+      "UPDATE " + table() + " SET \"_cdc_unknown\"=" + own(Own::unknown) + ",\"_cdc_loaded_at\"=" + own(Own::loaded_at);
+  for (std::size_t i = 0; i < written.size(); ++i) {
+    if (written[i]) text += "," + column(i) + "=" + dialect_.parameter(i + 1);
+  }
+  return text + " WHERE " + key_is();
+}
+
+std::string Statements::mark_older() const {
+  return "UPDATE " + table() + " SET \"_cdc_lsn\"=" + own(Own::lsn) + ",\"_cdc_seq\"=" + own(Own::seq) +
+         ",\"_cdc_op\"=" + own(Own::op) + ",\"_cdc_deleted\"=1,\"_cdc_committed_at\"=" + own(Own::committed_at) +
+         ",\"_cdc_loaded_at\"=" + own(Own::loaded_at) + " WHERE \"_cdc_deleted\"=0 AND (\"_cdc_lsn\",\"_cdc_seq\")<(" +
+         own(Own::lsn) + "," + own(Own::seq) + ")";
+}
+
+std::string Statements::create_moved() const {
+  std::string text = "CREATE TABLE " + dialect_.moved_table() + "(n INTEGER PRIMARY KEY";
+  for (std::size_t i = 0; i < shape_.columns.size(); ++i) text += ",c" + std::to_string(i);
+  return text + ")";
+}
+
+std::string Statements::clear_moved() const { return "DROP TABLE IF EXISTS " + dialect_.moved_table(); }
+
+std::string Statements::save_moved() const {
+  std::string list;
+  for (std::size_t i = 0; i < shape_.columns.size(); ++i) list += "," + column(i);
+  return "INSERT INTO " + dialect_.moved_table() + " SELECT " + own(Own::extra) + list + " FROM " + table() +
+         " WHERE " + key_is();
+}
+
+std::string Statements::put_moved(const Columns& kept) const {
+  std::string values;
+  for (std::size_t i = 1; i < static_cast<std::size_t>(Own::extra); ++i)
+    values += (i > 1 ? "," : "") + own(static_cast<Own>(i));
+  for (std::size_t i = 0; i < shape_.columns.size(); ++i) {
+    values += "," + (kept[i] ? "c" + std::to_string(i) : dialect_.parameter(i + 1));
+  }
+  return "INSERT INTO " + table() + "(" + all_names() + ") SELECT " + values + " FROM " + dialect_.moved_table() +
+         " WHERE n=" + own(Own::extra) + replace_older();
+}
+
+std::string Statements::create_history() const {
+  std::string text =
+      "CREATE TABLE " + dialect_.quote(history_name()) +
+      "(\"_cdc_version\" INTEGER PRIMARY KEY,\"_cdc_from_lsn\" TEXT NOT NULL,\"_cdc_from_seq\" INTEGER NOT NULL,"
+      "\"_cdc_valid_from\" TEXT NOT NULL,\"_cdc_to_lsn\" TEXT,\"_cdc_to_seq\" INTEGER,\"_cdc_valid_to\" TEXT,"
+      "\"_cdc_op\" TEXT NOT NULL,\"_cdc_to_op\" TEXT,\"_cdc_born\" INTEGER NOT NULL,"
+      "\"_cdc_instant\" INTEGER NOT NULL DEFAULT 0,\"_cdc_unknown\" TEXT,\"_cdc_loaded_at\" TEXT NOT NULL";
+  for (std::size_t i = 0; i < shape_.columns.size(); ++i) {
+    text += "," + column(i) + " " + dialect_.type_of(shape_.columns[i].kind);
+  }
+  return text + dialect_.table_tail({});
+}
+
+std::string Statements::create_history_index() const {
+  return "CREATE INDEX " + dialect_.quote("_cdc_versions in " + shape_.name) + " ON " + dialect_.quote(history_name()) +
+         "(" + key_list() + ",\"_cdc_from_lsn\",\"_cdc_from_seq\")";
+}
+
+std::string Statements::seed_history() const {
+  std::string list;
+  for (std::size_t i = 0; i < shape_.columns.size(); ++i) list += "," + column(i);
+  return "INSERT INTO " + dialect_.quote(history_name()) +
+         "(\"_cdc_from_lsn\",\"_cdc_from_seq\",\"_cdc_valid_from\",\"_cdc_op\",\"_cdc_born\",\"_cdc_unknown\",\"_cdc_"
+         "loaded_at\"" +
+         list +
+         ") SELECT \"_cdc_lsn\",\"_cdc_seq\",\"_cdc_committed_at\",\"_cdc_op\",\"_cdc_op\" IN "
+         "('c','r'),\"_cdc_unknown\",\"_cdc_loaded_at\"" +
+         list + " FROM " + table() + " WHERE \"_cdc_deleted\"=0";
+}
+
+std::string Statements::versions() const {
+  return "SELECT "
+         "\"_cdc_version\",\"_cdc_from_lsn\",\"_cdc_from_seq\",\"_cdc_valid_from\",\"_cdc_to_lsn\",\"_cdc_to_seq\","
+         "\"_cdc_valid_to\",\"_cdc_born\",\"_cdc_unknown\" FROM " +
+         dialect_.quote(history_name()) + " WHERE " + key_is() +
+         " ORDER BY \"_cdc_from_lsn\" DESC,\"_cdc_from_seq\" DESC";
+}
+
+std::string Statements::add_version(const Columns& kept) const {
+  std::string names =
+      "\"_cdc_from_lsn\",\"_cdc_from_seq\",\"_cdc_valid_from\",\"_cdc_op\",\"_cdc_born\",\"_cdc_unknown\",\"_cdc_"
+      "loaded_at\"";
+  std::string values = own(Own::lsn) + "," + own(Own::seq) + "," + own(Own::committed_at) + "," + own(Own::op) + "," +
+                       own(Own::deleted) + "," + own(Own::unknown) + "," + own(Own::loaded_at);
+  bool any = false;
+  for (std::size_t i = 0; i < shape_.columns.size(); ++i) {
+    names += "," + column(i);
+    values += "," + (kept[i] ? column(i) : dialect_.parameter(i + 1));
+    any = any || kept[i];
+  }
+  const std::string history = dialect_.quote(history_name());
+  const std::string into = "INSERT INTO " + history + "(" + names + ") ";
+  if (!any) return into + "VALUES(" + values + ")";
+  return into + "SELECT " + values + " FROM " + history + " WHERE \"_cdc_version\"=" + own(Own::born);
+}
+
+std::string Statements::end_version() const {
+  return "UPDATE " + dialect_.quote(history_name()) + " SET \"_cdc_to_lsn\"=" + own(Own::lsn) +
+         ",\"_cdc_to_seq\"=" + own(Own::seq) + ",\"_cdc_valid_to\"=max(\"_cdc_valid_from\"," + own(Own::committed_at) +
+         "),\"_cdc_to_op\"=" + own(Own::op) + ",\"_cdc_instant\"=\"_cdc_from_lsn\"=" + own(Own::lsn) +
+         " WHERE \"_cdc_version\"=" + own(Own::extra);
+}
+
+std::string Statements::end_older(bool swept) const {
+  const std::string history = dialect_.quote(history_name());
+  std::string text = "UPDATE " + history + " SET \"_cdc_to_lsn\"=" + own(Own::lsn) +
+                     ",\"_cdc_to_seq\"=" + own(Own::seq) + ",\"_cdc_valid_to\"=max(\"_cdc_valid_from\"," +
+                     own(Own::committed_at) + "),\"_cdc_to_op\"=" + own(Own::op) +
+                     ",\"_cdc_instant\"=\"_cdc_from_lsn\"=" + own(Own::lsn) +
+                     " WHERE \"_cdc_to_lsn\" IS NULL AND (\"_cdc_from_lsn\",\"_cdc_from_seq\")<(" + own(Own::lsn) +
+                     "," + own(Own::seq) + ")";
+  if (swept) {
+    text += " AND EXISTS(SELECT 1 FROM " + table() + " AS t WHERE t.\"_cdc_lsn\"=" + own(Own::lsn) +
+            " AND t.\"_cdc_seq\"=-1 AND t.\"_cdc_deleted\"=1";
+    for (const std::uint32_t index : shape_.key)
+      text += " AND t." + column(index) + "=" + history + "." + column(index);
+    text += ")";
+  }
+  return text;
+}
+
+std::string Statements::fill_version(const Columns& written) const {
+  std::string text = "UPDATE " + dialect_.quote(history_name()) + " SET \"_cdc_unknown\"=" + own(Own::unknown);
+  for (std::size_t i = 0; i < written.size(); ++i) {
+    if (written[i]) text += "," + column(i) + "=" + dialect_.parameter(i + 1);
+  }
+  return text + " WHERE \"_cdc_version\"=" + own(Own::extra);
+}
+
+std::string Statements::add_history_unknown() const {
+  return "UPDATE " + dialect_.quote(history_name()) +
+         " SET \"_cdc_unknown\"=CASE WHEN \"_cdc_unknown\" IS NULL THEN '['||" + dialect_.parameter(1) +
+         "||']' ELSE substr(\"_cdc_unknown\",1,length(\"_cdc_unknown\")-1)||','||" + dialect_.parameter(1) +
+         "||']' END WHERE \"_cdc_to_lsn\" IS NULL";
+}
+
+std::string Statements::rename_history_unknown() const {
+  return "UPDATE " + dialect_.quote(history_name()) + " SET \"_cdc_unknown\"=replace(\"_cdc_unknown\"," +
+         dialect_.parameter(1) + "," + dialect_.parameter(2) + ") WHERE \"_cdc_unknown\" IS NOT NULL";
+}
+
+std::string Statements::add_history_column(std::uint32_t index) const {
+  return "ALTER TABLE " + dialect_.quote(history_name()) + " ADD COLUMN " + column(index) + " " +
+         dialect_.type_of(shape_.columns[index].kind);
+}
+
+std::string Statements::rename_history_column(std::string_view old_name, std::uint32_t index) const {
+  return "ALTER TABLE " + dialect_.quote(history_name()) + " RENAME COLUMN " + dialect_.quote(old_name) + " TO " +
+         column(index);
+}
+
+}  // namespace warehouse
