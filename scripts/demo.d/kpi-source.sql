@@ -10,9 +10,9 @@ merged AS (
   WHERE r.state = 'merged' AND r.author_id IN (SELECT user_id FROM team) AND x.merged_at IS NOT NULL
   GROUP BY 1 ORDER BY 1 DESC LIMIT 3)
 SELECT 'MR rate ' || month || ': ' || n || ' merged / ' || (SELECT count(*) FROM team) || ' members = '
-  || n * 1000 / (SELECT count(*) FROM team) || '/1000' FROM merged ORDER BY month;
+  || (n * 1000 / (SELECT count(*) FROM team)) || '/1000' FROM merged ORDER BY month;
 
 SELECT 'License utilization ' || p.name || ': ' || sum(s.seats_in_use) || ' in use / ' || sum(s.seats) || ' seats = '
-  || sum(s.seats_in_use) * 1000 / sum(s.seats) || '/1000'
+  || (sum(s.seats_in_use) * 1000 / sum(s.seats)) || '/1000'
 FROM subscriptions s JOIN plans p ON p.id = s.plan_id
 WHERE s.end_date >= (now() AT TIME ZONE 'UTC')::date GROUP BY p.name ORDER BY p.name COLLATE "C";
