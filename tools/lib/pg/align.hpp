@@ -10,9 +10,10 @@
 
 namespace pg {
 
-/// Whether an attribute stood in a relation message that was written before the catalog was read.
+/// What is known of an attribute in a relation message that was written before the catalog was read.
 enum class Presence : std::uint8_t {
-  always,   ///< alive and published: in the message, if it existed then
+  certain,  ///< in the message: alive now, and known to have been alive before it was written
+  always,   ///< alive now: in the message, if it existed then
   perhaps,  ///< dropped since: it may have been alive then
   never,  ///< not published (generated, outside the column list), or dropped before everything that the slot still sends
 };
@@ -26,17 +27,18 @@ struct Candidate {
 /// Finds the attribute of each column, where it is certain.
 ///
 /// Columns stand in the order of attnum, attnums are never reused, and a new attribute's exceeds all older ones. So a message
-/// holds every `always` up to its last attribute, any of the `perhaps`, and nothing else. A column is proven when all ways
-/// of laying the message over the candidates give it the same attribute, and that one is alive:
+/// holds every `certain`, every `always` up to its last attribute, any of the `perhaps`, and nothing else. A column is proven
+/// when all ways of laying the message over the candidates give it the same attribute.
 ///
 ///   candidates (attnum)         message      proven            why
 ///   1 2 3                       a b          1 2               3 was added later
-///   1 2x 3                      a b c        1 - 3             b was attribute 2, which is gone
+///   1 2x 3                      a b c        1 2 3             b was attribute 2, which is gone now
 ///   1 2x 3                      a b          1 -               b is 2, and 3 came later; or 3, and 2 was gone already
+///   1 2x 3(certain)             a b          1 3
 ///   1 2x(never) 3               a b          1 3
 ///
-/// A column that has the present name of another attribute than the one found says that something unforeseen happened
-/// (a generated column made plain, names exchanged): then nothing is proven.
+/// A column that is found to be a living attribute, but has the present name of another one, says that something unforeseen
+/// happened (a generated column made plain, names exchanged): then nothing is proven.
 ///
 /// in   columns     names of the message's columns, in order
 ///      candidates  in order of attnum, as of a catalog snapshot in which the message's transaction is visible

@@ -1,6 +1,7 @@
 // pg: catalog look-ups. One statement per table, so that everything said about it is of one moment.
 #include "pg/catalog.hpp"
 
+#include <algorithm>
 #include <string_view>
 #include <utility>
 
@@ -239,7 +240,12 @@ Description Catalog::describe(const Relation& relation, base::Xid xid) {
     description.visible = table->visible;
     if (table->visible && (table->steady || !table->listed)) {
       std::vector<Candidate> candidates;
-      for (const Attribute& attribute : table->attributes) candidates.push_back({attribute.name, attribute.presence});
+      const auto seen = seen_.find(relation.relid.value);
+      for (const Attribute& attribute : table->attributes) {
+        const bool known = attribute.settled || (seen != seen_.end() && attribute.attnum <= seen->second);
+        candidates.push_back(
+            {attribute.name, attribute.presence == Presence::always && known ? Presence::certain : attribute.presence});
+      }
       found = align(names, candidates);
     }
   }
@@ -274,6 +280,8 @@ Description Catalog::describe(const Relation& relation, base::Xid xid) {
     if (found[i]) {
       const Attribute& attribute = table->attributes[*found[i]];
       bind(column, *table, attribute);
+      std::uint32_t& seen = seen_[relation.relid.value];
+      seen = std::max(seen, attribute.attnum);
       if (relation.identity != 'd' && key_parts_bound == key_parts) column.pk = attribute.pk;
       if (attribute.nullable) {
         column.nullable = true;

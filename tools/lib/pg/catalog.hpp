@@ -117,6 +117,9 @@ class Catalog {
   std::string publication_;
   std::optional<base::Xid> horizon_;
   std::unordered_map<std::uint32_t, ColumnType> types_;
+  // By relation: the greatest attnum that a message of this run was proven to hold. Messages come in commit order, so what is
+  // alive now and not younger was alive at all of them since.
+  std::unordered_map<std::uint32_t, std::uint32_t> seen_;
 };
 
 }  // namespace pg
