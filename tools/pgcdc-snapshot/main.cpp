@@ -10,7 +10,7 @@ int main(int argc, char** argv) {
   command.text("dsn", "CONNECTION", options.dsn, "libpq connection string or URI; PG* variables complete it");
   command.text("slot", "NAME", options.slot, "logical replication slot that goes on where the copy ends").required();
   command.text("publication", "NAME", options.publication, "publication whose tables are copied").required();
-  command.number("wait", "SECONDS", options.wait_s, "longest wait for transactions that began before the copy");
+  command.number("max-seconds", "SECONDS", options.wait_s, "longest wait for transactions that began before the copy");
   command.words("TABLE", options.tables, 0, 100'000, "copy these tables only, SCHEMA.NAME as in SQL");
   return tool::main_of(argc, argv, command, [&] {
     options.metrics = command.metrics();
