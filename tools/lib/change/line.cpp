@@ -112,8 +112,8 @@ std::string_view text_of(Op op) { return kOps[static_cast<std::size_t>(op)]; }
 const Line& Parser::parse(std::string_view line) { return read(line, tokenizer_.tokens(line)); }
 const Line& Parser::parse_copy(std::string_view line) {
   const auto tokens = tokenizer_.tokens_of_copy(line);
-  // `raw` must be the memory that the tokens point into, so it is the copy's text (without blanks around it).
-  return read(tokens[0].raw(), tokens);
+  // `raw` must be the memory that the tokens point into: the copy, which begins as many blanks before the first token.
+  return read({tokens[0].begin - line.find_first_not_of(" \t\n\r"), line.size()}, tokens);
 }
 
 const Line& Parser::read(std::string_view line, std::span<const json::Token> tokens) {
