@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # The copy of a table and its hand-off to the stream, on a real server: nothing lost, nothing from another moment, nothing
 # silently left out. Values are in values.bats. Knows: cdc-stream.5, the exit codes of pgcdc-snapshot.1.
+# shellcheck disable=SC2119  # `copy` without arguments means just that
 bats_require_minimum_version 1.5.0
 load cluster
 
@@ -13,20 +14,22 @@ setup_file() {
 teardown_file() { cluster_remove; }
 
 setup() {
+  background=() # processes of the test, ended with it
   fresh_database "snapshot_$BATS_TEST_NUMBER"
   export SLOT=s_$BATS_TEST_NUMBER CAPTURE="$DSN user=capture"
 }
 
 teardown() {
-  if [[ -n ${background:-} ]]; then
-    kill $background 2>/dev/null || true
-    wait $background 2>/dev/null || true
+  if ((${#background[@]} > 0)); then
+    kill "${background[@]}" 2>/dev/null || true
+    wait "${background[@]}" 2>/dev/null || true
   fi
   sql "SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE slot_name = '$SLOT'" >/dev/null
 }
 
 make_slot() { sql "SELECT pg_create_logical_replication_slot('$SLOT', 'pgoutput')" >/dev/null; }
 
+# shellcheck disable=SC2120  # its arguments are more options
 copy() { pgcdc-snapshot --source t --dsn "$DSN" --slot "$SLOT" --publication p "$@"; }
 copy_as_capture() { pgcdc-snapshot --source t --dsn "$CAPTURE" --slot "$SLOT" --publication p "$@"; }
 
@@ -206,12 +209,12 @@ again() { private-cluster start "$CLUSTER" --fsync on -o max_prepared_transactio
   [[ $stderr == *"err=slot_ahead class=refused"*"pgcdc-slot drop --slot $SLOT"* ]]
 }
 
-# A session that keeps a transaction open until it is killed: in_transaction STATEMENT...; its pid is in $background.
+# A session that keeps a transaction open until it is killed: in_transaction STATEMENT...; it ends with descriptor 7.
 in_transaction() {
   local statement
   mkfifo "$BATS_TEST_TMPDIR/session"
   psql -XqAt -v ON_ERROR_STOP=1 <"$BATS_TEST_TMPDIR/session" >"$BATS_TEST_TMPDIR/session.out" 3>&- &
-  background=$!
+  background=($!)
   exec 7>"$BATS_TEST_TMPDIR/session"
   { echo 'BEGIN;'; for statement in "$@"; do echo "$statement;"; done; echo 'SELECT pg_backend_pid();'; } >&7
   wait_until 10 grep -q '^[0-9]' "$BATS_TEST_TMPDIR/session.out"
@@ -276,17 +279,15 @@ write_until_told() {
 @test "copy and stream together are the source, whatever is written meanwhile" {
   sql "CREATE TABLE h (id int PRIMARY KEY, v text)" "INSERT INTO h SELECT i, 'old' FROM generate_series(1, 400) i" "CREATE PUBLICATION p FOR TABLE h" >/dev/null
   make_slot
-  background=
   for _ in 1 2 3 4; do
     write_until_told 3>&- &
-    background+=" $!"
+    background+=($!)
   done
   wait_until 10 sql_says t "SELECT count(*) > 50 FROM h WHERE id > 500"
   for i in {1..15}; do copy >"$BATS_TEST_TMPDIR/copy.$i"; done
   touch "$BATS_TEST_TMPDIR/enough"
-  # shellcheck disable=SC2086  # several pids
-  wait $background
-  background=
+  wait "${background[@]}"
+  background=()
   pgcdc-read --source t --dsn "$DSN" --slot "$SLOT" --publication p --until now >"$BATS_TEST_TMPDIR/stream"
 
   # For each copy: its rows, replaced by the last change from its position on. Changes before it must not be needed.
@@ -329,14 +330,15 @@ SQL
   mkfifo "$BATS_TEST_TMPDIR/pipe"
   exec 8<>"$BATS_TEST_TMPDIR/pipe"
   pgcdc-snapshot --source t --dsn "$DSN" --slot "$SLOT" --publication p >"$BATS_TEST_TMPDIR/pipe" 2>"$BATS_TEST_TMPDIR/err" 3>&- 8>&- &
-  background=$!
+  local copier=$!
+  background=("$copier")
   # Nobody reads: it is in the middle of table a.
   wait_until 10 sql_says 1 "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'pgcdc-snapshot' AND wait_event = 'ClientWrite'"
-  kill -TERM $background
+  kill -TERM $copier
   cat <"$BATS_TEST_TMPDIR/pipe" >"$BATS_TEST_TMPDIR/out" 3>&- 8>&- &
   local reader=$! status=0
-  wait $background || status=$?
-  background=
+  wait $copier || status=$?
+  background=()
   exec 8>&-
   wait $reader
   [ "$status" = 75 ]

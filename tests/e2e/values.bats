@@ -68,7 +68,7 @@ both_say_so() {
 
 difference() {
   [[ $1 == "$2" ]] && return
-  diff <(sed 's/,"c/,\n"c/g' <<<"$1") <(sed 's/,"c/,\n"c/g' <<<"$2") | head -40
+  diff <(printf '%s\n' "${1//,\"c/,$'\n'\"c}") <(printf '%s\n' "${2//,\"c/,$'\n'\"c}") | head -40
   return 1
 }
 
