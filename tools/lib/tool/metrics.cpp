@@ -39,7 +39,7 @@ std::string Metrics::text() const {
     text += "# TYPE " + name + (name.ends_with("_total") ? " counter\n" : " gauge\n");
     for (const auto& [labels, value] : series) {
       char number[32];
-      std::snprintf(number, sizeof number, std::floor(value) == value && std::fabs(value) < 1e15 ? "%.0f" : "%.6g",
+      std::snprintf(number, sizeof number, std::floor(value) == value && std::fabs(value) < 1e15 ? "%.0f" : "%.15g",
                     value);
       text += name + "{program=\"" + program_ + "\"" + (labels.empty() ? "" : "," + labels) + "} " + number + "\n";
     }

@@ -27,11 +27,11 @@ History::History(Database& database, Shape shape)
 
 std::vector<Unfit> History::take_unfit() { return std::exchange(unfit_, {}); }
 
-std::vector<History::Version> History::versions(std::string_view key, std::size_t most) {
+History::Place History::locate(std::string_view key, std::string_view lsn, std::int64_t seq) {
   if (!versions_.prepared()) versions_ = database_.prepare(statements_.versions(), shape_.table);
   bind_key(versions_, shape_, key);
-  std::vector<Version> found;
-  while (found.size() < most && versions_.step()) {
+  Place place;
+  while (!place.at && versions_.step()) {
     Version version;
     version.number = versions_.integer_at(0);
     version.from_lsn = versions_.text_at(1);
@@ -40,22 +40,33 @@ std::vector<History::Version> History::versions(std::string_view key, std::size_
     version.open = versions_.is_null(4);
     version.to_lsn = versions_.text_at(4);
     version.to_seq = versions_.integer_at(5);
+    version.valid_to = versions_.text_at(6);
     version.born = versions_.integer_at(7) != 0;
     version.unknown = versions_.text_at(8);
-    found.push_back(std::move(version));
+    version.to_op = versions_.text_at(9);
+    if (version.from_lsn == lsn && version.from_seq == seq) {
+      place.exact = true;
+    } else if (before(version.from_lsn, version.from_seq, lsn, seq)) {
+      place.ends_here = !version.open && version.to_lsn == lsn && version.to_seq == seq;
+      place.covers = version.open || before(lsn, seq, version.to_lsn, version.to_seq);
+      place.at = std::move(version);
+    } else {
+      place.newer.push_back(std::move(version));
+    }
   }
   versions_.reset();
-  return found;
+  return place;
 }
 
-void History::end(const Version& version, std::string_view lsn, std::int64_t seq, std::string_view ts, char op) {
+void History::end(std::int64_t version, std::string_view lsn, std::int64_t seq, std::string_view ts, char op) {
   if (!end_.prepared()) end_ = database_.prepare(statements_.end_version(), shape_.table);
   end_.text(number(Own::lsn), lsn).integer(number(Own::seq), seq).text(number(Own::committed_at), ts);
-  end_.text(number(Own::op), {&op, 1}).integer(number(Own::extra), version.number);
+  end_.text(number(Own::op), {&op, 1}).integer(number(Own::extra), version);
   end_.run();
 }
 
-std::int64_t History::add_version(std::uint32_t index, const Version* kept_from, std::string_view loaded_at) {
+std::int64_t History::add_version(std::uint32_t index, const Version* kept_from, std::string_view not_before,
+                                  std::string_view loaded_at) {
   const Net& net = fold_.net(index);
   const auto cells = fold_.cells(index);
   Columns was_unknown(cells.size());
@@ -76,8 +87,7 @@ std::int64_t History::add_version(std::uint32_t index, const Version* kept_from,
   }
   Statement& statement = found->second;
   const std::string lsn = base::format(base::Lsn{net.lsn});
-  std::string since(fold_.ts(net));
-  if (kept_from != nullptr) since = std::max(since, kept_from->valid_from);
+  const std::string_view since = std::max(fold_.ts(net), not_before);
   const std::string list = list_of(quoted_names_, unknown);
   statement.text(number(Own::lsn), lsn).integer(number(Own::seq), seq_of(net)).text(number(Own::committed_at), since);
   statement.text(number(Own::op), {&net.op, 1})
@@ -88,85 +98,78 @@ std::int64_t History::add_version(std::uint32_t index, const Version* kept_from,
   for (std::size_t i = 0; i < cells.size(); ++i) {
     if (!kept[i]) bind_cell(statement, shape_, i, cells[i], fold_);
   }
-  return statement.run();
+  statement.run();
+  return database_.last_row();
 }
 
+// The line's place among the key's versions: usually behind all of them, but a copy of a later position may have come before it.
 void History::write(std::uint32_t index, std::string_view loaded_at) {
   const Net& net = fold_.net(index);
   const std::string lsn = base::format(base::Lsn{net.lsn});
-  const auto last = versions(fold_.key(net), 1);
-  if (!last.empty()) {
-    const Version& version = last[0];
-    // A replay: the version that this line made, or its end, is here already.
-    if (!before(version.from_lsn, version.from_seq, lsn, seq_of(net))) return;
-    if (!version.open && before(lsn, seq_of(net), version.to_lsn, version.to_seq + 1)) return;
-  }
-  const bool goes_on = !last.empty() && last[0].open;
-  // The row's values before this line: under its old key when it had another.
-  std::vector<Version> source;
-  if (net.from == From::self && goes_on) source = last;
+  const Place place = locate(fold_.key(net), lsn, seq_of(net));
+  if (place.exact || (net.deleted && place.ends_here)) return;  // a replay
+  // The row's values before this line: under its old key when it had another. That one's end may be this very line.
+  std::optional<Version> source;
+  if (net.from == From::self && place.covers) source = place.at;
   if (net.from == From::other && net.has_keep) {
-    source = versions(fold_.origin(net), 1);
-    // The old key may have been ended by this very line already.
-    if (!source.empty() && !source[0].open && (source[0].to_lsn != lsn || source[0].to_seq != seq_of(net)))
-      source.clear();
+    Place origin = locate(fold_.origin(net), lsn, seq_of(net));
+    if (origin.covers || origin.ends_here) source = std::move(origin.at);
   }
-  if (goes_on) end(last[0], lsn, seq_of(net), fold_.ts(net), net.op);
-  if (!net.deleted) add_version(index, source.empty() ? nullptr : &source[0], loaded_at);
+  if (place.covers) end(place.at->number, lsn, seq_of(net), fold_.ts(net), net.op);
+  if (net.deleted) {
+    // The end of a row that nobody has seen: a version without length, so that a copy that comes late knows where its row ends.
+    if (!place.covers) end(add_version(index, nullptr, {}, loaded_at), lsn, seq_of(net), fold_.ts(net), net.op);
+    return;
+  }
+  const std::int64_t number =
+      add_version(index, source ? &*source : nullptr, place.at ? place.at->valid_from : "", loaded_at);
+  end_like_before(number, place);
 }
 
-// A copied row. What the stream has told after it stands; before the first version it becomes one itself.
+// A version that was put between others ends where the one that it cuts ended, or where the next begins.
+void History::end_like_before(std::int64_t number, const Place& place) {
+  if (place.covers) {
+    const Version& at = *place.at;
+    if (!at.open) end(number, at.to_lsn, at.to_seq, at.valid_to, at.to_op.empty() ? 'u' : at.to_op[0]);
+  } else if (!place.newer.empty()) {
+    const Version& next = place.newer.back();
+    end(number, next.from_lsn, next.from_seq, next.valid_from, 'u');
+  }
+}
+
+// A copied row says what the row was at its position. Where that is not known it becomes a version, and the versions after it that
+// are still the same row learn from it.
 void History::write_copied(std::uint32_t index, std::string_view loaded_at) {
   const Net& net = fold_.net(index);
   const std::string lsn = base::format(base::Lsn{net.lsn});
-  std::vector<Version> all = versions(fold_.key(net), SIZE_MAX);  // newest first
-  const auto older = std::find_if(all.begin(), all.end(),
-                                  [&](const Version& one) { return before(one.from_lsn, one.from_seq, lsn, -1); });
-  if (std::any_of(all.begin(), all.end(),
-                  [&](const Version& one) { return one.from_lsn == lsn && one.from_seq == -1; }))
-    return;
+  const Place place = locate(fold_.key(net), lsn, -1);
+  if (place.exact) return;
+  for (auto newer = place.newer.rbegin(); newer != place.newer.rend() && !newer->born; ++newer) fill(*newer, index);
+  if (net.only || (stream_passed_ && place.covers && place.at->unknown.empty())) return;
+  if (place.covers) end(place.at->number, lsn, -1, fold_.ts(net), net.op);
+  const std::int64_t number = add_version(index, nullptr, place.at ? place.at->valid_from : "", loaded_at);
+  end_like_before(number, place);
+}
+
+void History::fill(const Version& version, std::uint32_t index) {
+  if (version.unknown.empty()) return;
   const auto cells = fold_.cells(index);
-  // Fills the versions from the oldest that the copy stands for, as long as the row is the same one.
-  const auto fill = [&](const Version& version) {
-    if (version.unknown.empty()) return;
-    Columns unknown = columns_of(quoted_names_, version.unknown);
-    Columns written(cells.size());
-    for (std::size_t i = 0; i < cells.size(); ++i) {
-      if (!unknown[i] || !cells[i].known()) continue;
-      written[i] = true;
-      unknown[i] = false;
-    }
-    const std::string list = list_of(quoted_names_, unknown);
-    if (list == version.unknown) return;
-    Statement statement = database_.prepare(statements_.fill_version(written), shape_.table);
-    list.empty() ? statement.null(number(Own::unknown)) : statement.text(number(Own::unknown), list);
-    statement.integer(number(Own::extra), version.number);
-    for (std::size_t i = 0; i < cells.size(); ++i) {
-      if (written[i]) bind_cell(statement, shape_, i, cells[i], fold_);
-    }
-    statement.run();
-  };
-  bool same_row = true;
-  for (auto newer = std::make_reverse_iterator(older); newer != all.rend() && same_row; ++newer) {
-    same_row = !newer->born;
-    if (same_row) fill(*newer);
-    same_row = same_row && newer->open;
+  Columns unknown = columns_of(quoted_names_, version.unknown);
+  Columns written(cells.size());
+  for (std::size_t i = 0; i < cells.size(); ++i) {
+    if (!unknown[i] || !cells[i].known()) continue;
+    written[i] = true;
+    unknown[i] = false;
   }
-  const bool covered = older != all.end() && (older->open || before(lsn, -1, older->to_lsn, older->to_seq));
-  if (covered) {
-    fill(*older);
-    return;
+  const std::string list = list_of(quoted_names_, unknown);
+  if (list == version.unknown) return;
+  Statement statement = database_.prepare(statements_.fill_version(written), shape_.table);
+  list.empty() ? statement.null(number(Own::unknown)) : statement.text(number(Own::unknown), list);
+  statement.integer(number(Own::extra), version.number);
+  for (std::size_t i = 0; i < cells.size(); ++i) {
+    if (written[i]) bind_cell(statement, shape_, i, cells[i], fold_);
   }
-  if (net.only) return;
-  add_version(index, nullptr, loaded_at);
-  if (older != all.begin()) {
-    // Later versions exist: this one ends where the first of them begins.
-    const Version& next = *std::prev(older);
-    const auto mine = versions(fold_.key(net), SIZE_MAX);
-    const auto made = std::find_if(mine.begin(), mine.end(),
-                                   [&](const Version& one) { return one.from_lsn == lsn && one.from_seq == -1; });
-    if (made != mine.end()) end(*made, next.from_lsn, next.from_seq, next.valid_from, 'u');
-  }
+  statement.run();
 }
 
 bool History::add(const change::Line& line, std::string_view loaded_at) {
@@ -174,7 +177,7 @@ bool History::add(const change::Line& line, std::string_view loaded_at) {
   const bool fitted = fold_.add(line);
   const auto order = fold_.finish();
   if (shape_.key.empty()) {
-    for (const std::uint32_t index : order) add_version(index, nullptr, loaded_at);
+    for (const std::uint32_t index : order) add_version(index, nullptr, {}, loaded_at);
   } else {
     // Ends before beginnings: the old key's version must be there to be read, ended or not.
     for (const std::uint32_t index : order) {

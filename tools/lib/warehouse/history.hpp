@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -25,6 +26,10 @@ class History {
 
   void use(const Mapping& mapping) { fold_.use(mapping); }
 
+  /// Before copied rows: whether every transaction below their position has been taken. Then a version that covers it is theirs too; else
+  /// lines between may be missing, and the copied row is a version of its own.
+  void stream_passed(bool passed) { stream_passed_ = passed; }
+
   /// Takes one c, u, d or r line, in stream order. A line that is not newer than its key's last version changes nothing; a copied row older
   /// than all versions becomes the first one, and fills what is unknown in those after it.
   ///
@@ -40,16 +45,27 @@ class History {
  private:
   struct Version {
     std::int64_t number = 0;
-    std::string from_lsn, valid_from, to_lsn, unknown;
+    std::string from_lsn, valid_from, to_lsn, valid_to, to_op, unknown;
     std::int64_t from_seq = 0, to_seq = 0;
     bool open = false;
     bool born = false;
   };
-  std::vector<Version> versions(std::string_view key, std::size_t most);
+  // Where a position stands among a key's versions.
+  struct Place {
+    std::vector<Version> newer;  // begin after it; the newest first
+    std::optional<Version> at;   // the last one that began before it
+    bool covers = false;         // `at` goes on at it and beyond
+    bool ends_here = false;      // `at` ends exactly at it
+    bool exact = false;          // one begins exactly at it
+  };
+  Place locate(std::string_view key, std::string_view lsn, std::int64_t seq);
   void write(std::uint32_t index, std::string_view loaded_at);
   void write_copied(std::uint32_t index, std::string_view loaded_at);
-  std::int64_t add_version(std::uint32_t index, const Version* before, std::string_view loaded_at);
-  void end(const Version& version, std::string_view lsn, std::int64_t seq, std::string_view ts, char op);
+  void fill(const Version& version, std::uint32_t index);
+  std::int64_t add_version(std::uint32_t index, const Version* kept_from, std::string_view not_before,
+                           std::string_view loaded_at);
+  void end(std::int64_t version, std::string_view lsn, std::int64_t seq, std::string_view ts, char op);
+  void end_like_before(std::int64_t number, const Place& place);
   [[nodiscard]] int number(Own own) const { return static_cast<int>(parameter_of(shape_, own)); }
 
   Database& database_;
@@ -58,6 +74,7 @@ class History {
   Fold fold_;
   std::vector<std::string> quoted_names_;
   std::vector<Unfit> unfit_;
+  bool stream_passed_ = false;
   Statement versions_;
   Statement end_;
   std::map<Columns, Statement> add_;

@@ -315,6 +315,10 @@ void Loader::load_rows(Work& work, const std::vector<const stage::FileEntry*>& f
   const std::string from_text = base::format(from);
   const std::string to_text = base::format(to);
   const bool copied = from == to;
+  // A copy that is ahead of the stream splits the windows: see Writer::write.
+  std::vector<base::Lsn> splits;
+  if (!copied) splits = state_->copies_between(name, from, to);
+  auto split = splits.begin();
   const auto wrong = [&](const char* slug, const char* what) { throw Failure(Exit::data, slug, what).at_table(name); };
   for (const stage::FileEntry* entry : files) {
     stage::LineFile file = stage::LineFile::open(log_, *entry);
@@ -332,6 +336,10 @@ void Loader::load_rows(Work& work, const std::vector<const stage::FileEntry*>& f
         }
         if (line.lsn != work.last_lsn) {
           work.last_lsn = line.lsn;
+          if (split != splits.end() && *split <= line.lsn_value()) {
+            flush(work, loaded_at);
+            while (split != splits.end() && *split <= line.lsn_value()) ++split;
+          }
           std::size_t used = work.used;
           while (used + 1 < work.mappings.size() && work.mappings[used + 1].lsn <= line.lsn_value()) ++used;
           if (used != work.used) {
@@ -388,6 +396,7 @@ bool Loader::load_chunk(const std::string& object) {
     transaction->commit();
     return false;
   }
+  if (work.history) work.history->stream_passed(state_->position() && state_->position()->applied_to >= chunk.lsn);
   std::vector<const stage::FileEntry*> files;
   for (const stage::FileEntry& file : chunk.files) files.push_back(&file);
   Counts counts;

@@ -113,6 +113,7 @@ std::int64_t Statement::run() {
 
 void Statement::reset() { sqlite3_reset(stmt_of(raw_)); }
 
+int Statement::columns() const { return sqlite3_column_count(stmt_of(raw_)); }
 bool Statement::is_null(int column) const { return sqlite3_column_type(stmt_of(raw_), column) == SQLITE_NULL; }
 std::int64_t Statement::integer_at(int column) const { return sqlite3_column_int64(stmt_of(raw_), column); }
 std::string Statement::text_at(int column) const { return std::string(view_at(column)); }
@@ -169,6 +170,7 @@ void Database::run(const std::string& sql) {
   check(code, "");
 }
 
+std::int64_t Database::last_row() const { return sqlite3_last_insert_rowid(db_of(raw_)); }
 void Database::begin() { run("BEGIN IMMEDIATE"); }
 void Database::commit() { run("COMMIT"); }
 void Database::rollback() noexcept { sqlite3_exec(db_of(raw_), "ROLLBACK", nullptr, nullptr, nullptr); }

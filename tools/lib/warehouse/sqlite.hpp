@@ -35,6 +35,7 @@ class Statement {
   /// Ready for the next bindings; needed after reading rows.
   void reset();
 
+  [[nodiscard]] int columns() const;
   [[nodiscard]] bool is_null(int column) const;
   [[nodiscard]] std::int64_t integer_at(int column) const;
   [[nodiscard]] std::string text_at(int column) const;
@@ -68,6 +69,9 @@ class Database {
   /// err  retry/warehouse_busy (another process writes), retry/disk_full, retry/warehouse_failed (I/O), denied/permission,
   ///      refused/broken_warehouse (the file is damaged), bug/sql_failed
   void run(const std::string& sql);
+
+  /// Number of the row that was inserted last.
+  [[nodiscard]] std::int64_t last_row() const;
 
   /// Begins a transaction that can write at once, or waits, or fails: retry/warehouse_busy.
   void begin();

@@ -35,6 +35,7 @@ CREATE TABLE _cdc_versions("table" TEXT NOT NULL, lsn TEXT NOT NULL, version INT
   PRIMARY KEY("table", lsn, version)) STRICT;
 CREATE TABLE _cdc_chunks(object TEXT PRIMARY KEY, "table" TEXT NOT NULL, lsn TEXT NOT NULL, chunk INTEGER NOT NULL,
   is_last INTEGER NOT NULL, rows INTEGER NOT NULL, high TEXT NOT NULL, loaded_at TEXT NOT NULL) STRICT;
+CREATE INDEX _cdc_chunks_of_table ON _cdc_chunks("table", lsn, chunk);
 CREATE TABLE _cdc_quarantine(id INTEGER PRIMARY KEY, "table" TEXT NOT NULL, "column" TEXT, lsn TEXT NOT NULL, seq INTEGER NOT NULL,
   op TEXT NOT NULL, "key" TEXT NOT NULL, value TEXT NOT NULL, quarantined_at TEXT NOT NULL) STRICT;
 CREATE VIEW _cdc_freshness AS SELECT p.source, t."table",
@@ -338,6 +339,15 @@ bool State::is_copied(std::string_view table, base::Lsn lsn) {
   count.text(1, table).copied_text(2, base::format(lsn));
   return count.step() && count.integer_at(0) > 0 && count.integer_at(0) == count.integer_at(1) + 1 &&
          count.integer_at(1) == count.integer_at(2);
+}
+
+std::vector<base::Lsn> State::copies_between(std::string_view table, base::Lsn from, base::Lsn to) {
+  std::vector<base::Lsn> positions;
+  Statement query = database_.prepare(
+      "SELECT DISTINCT lsn FROM _cdc_chunks WHERE \"table\"=?1 AND lsn>?2 AND lsn<?3 ORDER BY lsn", table);
+  query.text(1, table).copied_text(2, base::format(from)).copied_text(3, base::format(to));
+  while (query.step()) positions.push_back(lsn_of(query.view_at(0)));
+  return positions;
 }
 
 void State::finish_copy(std::string_view table, base::Lsn lsn) {

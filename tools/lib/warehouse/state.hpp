@@ -98,6 +98,8 @@ class State {
   void add_chunk(const std::string& object, const stage::Chunk& chunk, std::string_view loaded_at);
   /// All chunks of this copy are here: numbers from 0 without a hole, the last one open at its end.
   [[nodiscard]] bool is_copied(std::string_view table, base::Lsn lsn);
+  /// Positions in (from, to) of copies of which chunks are here, sorted.
+  [[nodiscard]] std::vector<base::Lsn> copies_between(std::string_view table, base::Lsn from, base::Lsn to);
   /// The copy is whole: the table is complete once the position has reached `high` of every chunk.
   void finish_copy(std::string_view table, base::Lsn lsn);
 

@@ -279,7 +279,7 @@ std::string Statements::seed_history() const {
 std::string Statements::versions() const {
   return "SELECT "
          "\"_cdc_version\",\"_cdc_from_lsn\",\"_cdc_from_seq\",\"_cdc_valid_from\",\"_cdc_to_lsn\",\"_cdc_to_seq\","
-         "\"_cdc_valid_to\",\"_cdc_born\",\"_cdc_unknown\" FROM " +
+         "\"_cdc_valid_to\",\"_cdc_born\",\"_cdc_unknown\",\"_cdc_to_op\" FROM " +
          dialect_.quote(history_name()) + " WHERE " + key_is() +
          " ORDER BY \"_cdc_from_lsn\" DESC,\"_cdc_from_seq\" DESC";
 }

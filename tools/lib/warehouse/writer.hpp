@@ -44,7 +44,8 @@ class Writer {
 
   /// Writes a window. Rows that the table has newer stay, but for columns that have not arrived: a copied row fills those.
   ///
-  /// in   fold       of this shape
+  /// in   fold       of this shape; its lines lie all below or all from the position of any copy that the table has (else a row that
+  ///                 changes its key on both sides of it could not be found)
   ///      cut        the table's last truncate
   ///      loaded_at  time of this load, must live as long as the call
   void write(Fold& fold, Cut cut, std::string_view loaded_at);
