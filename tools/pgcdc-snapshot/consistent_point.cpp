@@ -70,8 +70,9 @@ void wait_for_older(pg::Connection& session, const Mark& mark, std::uint64_t lim
         throw Failure(
             Exit::retry, "blocked",
             "could not take a snapshot within " + std::to_string(limit_s) + " s: " +
-                (words.empty() ? "transactions that began earlier have only just ended"
-                               : words + ", began earlier and is not finished; end it, or wait longer with --max-seconds"))
+                (words.empty()
+                     ? "transactions that began earlier have only just ended"
+                     : words + ", began earlier and is not finished; end it, or wait longer with --max-seconds"))
             .at_lsn(mark.lsn);
       }
       if (!words.empty()) logging::event(logging::Level::warn, "waiting for " + words);

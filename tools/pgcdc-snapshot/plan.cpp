@@ -1,9 +1,6 @@
 // pgcdc-snapshot: the tables of a publication. See plan.hpp.
 #include "pgcdc-snapshot/plan.hpp"
 
-#include <algorithm>
-#include <set>
-
 #include "change/types.hpp"
 #include "pg/slot.hpp"
 
@@ -15,23 +12,22 @@ using base::Failure;
 
 constexpr std::uint32_t kRowFilters = 150000;  // pg_publication_tables.attnames and rowfilter
 
-std::set<std::string> wanted_names(std::span<const std::string> words) {
-  std::set<std::string> names;
+}  // namespace
+
+Wanted parse_tables(std::span<const std::string> words) {
+  Wanted names;
   for (const std::string& word : words) {
     const auto name = change::parse_table(word);
-    if (!name)
+    if (!name) {
       throw Failure(Exit::usage, "bad_table", "cannot read a table's name: it is SCHEMA.NAME, quoted as in SQL");
+    }
     names.insert(change::quote_table(name->schema, name->name));
   }
   return names;
 }
 
-}  // namespace
-
-std::vector<Target> read_targets(pg::Connection& session, const std::string& publication,
-                                 std::span<const std::string> words) {
-  std::set<std::string> missing = wanted_names(words);
-  const std::set<std::string> wanted = missing;
+std::vector<Target> read_targets(pg::Connection& session, const std::string& publication, const Wanted& wanted) {
+  Wanted missing = wanted;
   if (!pg::publication_exists(session, publication)) {
     throw Failure(Exit::refused, "no_publication",
                   "publication " + publication + " does not exist; repair: CREATE PUBLICATION " +

@@ -53,7 +53,7 @@ class Progress {
 
 class Run {
  public:
-  explicit Run(const Options& options);
+  Run(const Options& options, Wanted wanted);
   Exit copy();
 
  private:
@@ -62,6 +62,7 @@ class Run {
   void copy_table(const Target& target, const Mark& mark, const Snapshot& snapshot);
 
   const Options& options_;
+  Wanted wanted_;
   pg::Connection session_;
   std::optional<pg::Catalog> catalog_;
   io::LineWriter out_{STDOUT_FILENO};
@@ -73,8 +74,9 @@ std::string sql_name(const std::string& schema, const std::string& name) {
   return pg::identifier(schema) + "." + pg::identifier(name);
 }
 
-Run::Run(const Options& options)
+Run::Run(const Options& options, Wanted wanted)
     : options_(options),
+      wanted_(std::move(wanted)),
       session_(pg::Connection::open(options.dsn, pg::Mode::plain, "pgcdc-snapshot")),
       metrics_(options.metrics, "pgcdc-snapshot") {
   metrics_.declare("cdc_snapshot_rows_total", "Rows copied, by table.");
@@ -174,14 +176,14 @@ void Run::copy_table(const Target& target, const Mark& mark, const Snapshot& sna
 Exit Run::copy() {
   // The list is read before the point is marked: a table must be in the publication first, else a transaction that wrote to it
   // before and commits after is in neither copy nor stream.
-  const std::vector<Target> targets = read_targets(session_, options_.publication, options_.tables);
+  const std::vector<Target> targets = read_targets(session_, options_.publication, wanted_);
   const Mark mark = snapshot::mark(session_);
   check_slot(mark);
   wait_for_older(session_, mark, options_.wait_s);
   std::vector<std::string> names;
   for (const Target& target : targets) names.push_back(sql_name(target.schema, target.name));
   const Snapshot snapshot = take_snapshot(session_, mark, names);
-  if (read_targets(session_, options_.publication, options_.tables) != targets) {
+  if (read_targets(session_, options_.publication, wanted_) != targets) {
     throw Failure(Exit::retry, "publication_changed", "the publication changed while the snapshot was taken");
   }
   logging::event(logging::Level::info, "snapshot taken",
@@ -215,7 +217,8 @@ Exit copy_tables(const Options& options) {
   tool::hold_secrets();
   tool::catch_stop_signals();
   io::widen_pipe(STDOUT_FILENO);
-  return Run(options).copy();
+  Wanted wanted = parse_tables(options.tables);
+  return Run(options, std::move(wanted)).copy();
 }
 
 }  // namespace snapshot
