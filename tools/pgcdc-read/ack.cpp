@@ -1,4 +1,6 @@
-// pgcdc-read: the ack file. See ack.hpp.
+// pgcdc-read: the ack file and what it may confirm; the contracts are in
+// ack.hpp. Knows the one line that the file holds. Must not know how the server
+// is told.
 #include "pgcdc-read/ack.hpp"
 
 #include <algorithm>

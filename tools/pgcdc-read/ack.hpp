@@ -1,4 +1,6 @@
-// pgcdc-read: what may be confirmed to the server. All but read_ack is pure.
+// pgcdc-read: what may be confirmed to the server. Knows the ack file, which the last durable program replaces, and the
+// rule that nothing is confirmed beyond what has left us. Must not know how the server is told. All but read_ack is
+// pure.
 #pragma once
 
 #include <cstdint>

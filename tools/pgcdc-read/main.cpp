@@ -1,4 +1,6 @@
-// pgcdc-read: the program. What it does is in reader.hpp.
+// pgcdc-read: the program. Knows the options and where their values
+// go; what is done with them is in reader.hpp. Must not do anything
+// itself.
 #include "pgcdc-read/reader.hpp"
 #include "tool/command.hpp"
 

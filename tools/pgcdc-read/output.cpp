@@ -1,4 +1,6 @@
-// pgcdc-read: the output thread and its spool. See output.hpp.
+// pgcdc-read: the output thread and its spool; the contracts are in output.hpp. Knows pipes, signals to a
+// thread, and a file without a name. Must not know what stands in a block, nor ever make the reader wait for a
+// write.
 #include "pgcdc-read/output.hpp"
 
 #include <fcntl.h>

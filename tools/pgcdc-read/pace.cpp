@@ -1,4 +1,6 @@
-// pgcdc-read: the clockwork of status updates. See pace.hpp.
+// pgcdc-read: the clockwork of status updates; the contracts are in
+// pace.hpp. Knows the intervals. Must not ask a clock: time comes in as a
+// value. Pure.
 #include "pgcdc-read/pace.hpp"
 
 #include <algorithm>

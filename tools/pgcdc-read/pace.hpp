@@ -1,4 +1,6 @@
-// pgcdc-read: when to answer the server, when to call it dead, when it means to stop. Time comes in as a value. Pure.
+// pgcdc-read: when to answer the server, when to call it dead, when it means to
+// stop. Knows how a walsender behaves. Must not ask a clock: time comes in as a
+// value. Pure.
 #pragma once
 
 #include <cstdint>

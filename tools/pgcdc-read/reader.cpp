@@ -1,4 +1,6 @@
-// pgcdc-read: one run. See reader.hpp.
+// pgcdc-read: one run; the contract is in reader.hpp. Knows the order of things: connect, refuse, start, read and
+// answer, end, confirm. Must not wait for standard output, the disk or the next program while the connection is
+// open.
 #include "pgcdc-read/reader.hpp"
 
 #include <poll.h>

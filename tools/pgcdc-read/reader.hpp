@@ -1,5 +1,6 @@
-// pgcdc-read: one run, from connecting to the last confirmation. Knows the order of things; the parts are elsewhere:
-// pg (sessions), translate (messages to lines), output (back-pressure), pace (answers), ack (what may be confirmed).
+// pgcdc-read: one run, from connecting to the last confirmation. Knows the order of things; the parts are
+// elsewhere: pg (sessions), translate (messages to lines), output (back-pressure), pace (answers), ack (what may be
+// confirmed).
 #pragma once
 
 #include <cstdint>

@@ -1,4 +1,6 @@
-// pgcdc-read: from messages to lines, straight into the output buffer. See translate.hpp.
+// pgcdc-read: from messages to lines, straight into the output buffer; the contracts are in translate.hpp. This is the
+// path that every row takes: no allocation, no copy between message and line. Must not know where bytes come from or go
+// to. Pure.
 #include "pgcdc-read/translate.hpp"
 
 #include "base/failure.hpp"

@@ -1,5 +1,6 @@
-// pgcdc-read: pgoutput's messages into lines of the change stream. Knows both formats; asks one given function what a
-// relation is in the catalog. No socket, descriptor or clock: unit tests and the fuzzer drive it from memory. Pure.
+// pgcdc-read: pgoutput's messages into lines of the change stream. Knows both formats; asks one given function what
+// a relation is in the catalog. No socket, descriptor or clock: unit tests and the fuzzer drive it from memory.
+// Pure.
 #pragma once
 
 #include <cstdint>

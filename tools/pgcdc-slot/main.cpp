@@ -1,4 +1,6 @@
-// pgcdc-slot: the program. What it does is in slot.hpp.
+// pgcdc-slot: the program. Knows the commands, their options and where the
+// values go; what is done with them is in slot.hpp. Must not do anything
+// itself.
 #include "pgcdc-slot/slot.hpp"
 #include "tool/command.hpp"
 

@@ -1,4 +1,6 @@
-// pgcdc-slot: the three commands. See slot.hpp.
+// pgcdc-slot: the three commands; the contracts are in slot.hpp. Knows that creating a slot waits for other
+// transactions, and how to end that wait so that nothing is left behind. Must not know what is read from a
+// slot.
 #include "pgcdc-slot/slot.hpp"
 
 #include "io/line_writer.hpp"

@@ -1,4 +1,6 @@
-// pgcdc-slot: create, show and drop a replication slot. Knows what can go wrong with each; not what is read from a slot.
+// pgcdc-slot: create, show and drop a replication slot. Knows
+// what can go wrong with each. Must not know what is read from
+// a slot.
 #pragma once
 
 #include <cstdint>

@@ -1,4 +1,6 @@
-// pg: one session over libpq. See connection.hpp.
+// pg: one session over libpq; the contracts are in connection.hpp. Knows libpq's calls, their
+// order and what each failure of them means. Must not know what a statement is for, nor print a
+// value.
 #include "pg/connection.hpp"
 
 #include <libpq-fe.h>

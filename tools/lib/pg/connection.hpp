@@ -1,5 +1,6 @@
-// pg: libpq behind a small interface. This file: one session with the server, its results and its copy streams. The only
-// room that includes libpq-fe.h. Knows the protocol; not what a statement is for. Values never stand in its messages.
+// pg: libpq behind a small interface. This file: one session with the server, its results and its copy streams. The
+// only room that includes libpq-fe.h. Knows the protocol; must not know what a statement is for. Values never stand in
+// its messages.
 #pragma once
 
 #include <cstdint>

@@ -1,4 +1,6 @@
-// pg: slots and publications. See slot.hpp.
+// pg: slots and publications; the contracts are in slot.hpp. Knows the columns
+// of the system views and the words of each refusal. Must not know which
+// program asks.
 #include "pg/slot.hpp"
 
 #include <array>

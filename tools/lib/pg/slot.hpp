@@ -1,5 +1,6 @@
-// pg: libpq behind a small interface. This file: what the server says of a replication slot and a publication. Knows the
-// views; which of it is fatal is decided in one place, refuse_slot. Must not know who asks.
+// pg: libpq behind a small interface. This file: what the server says of a replication slot and a
+// publication. Knows the views; which of it is fatal is decided in one place, refuse_slot. Must not know
+// who asks.
 #pragma once
 
 #include <cstdint>

@@ -1,4 +1,6 @@
-// pg: the table from SQLSTATE to exit code. See sqlstate.hpp.
+// pg: the table from SQLSTATE to exit code; the contract is in sqlstate.hpp. Knows PostgreSQL's
+// error classes. Must not know which statement failed: one code means one thing everywhere.
+// Pure.
 #include "pg/sqlstate.hpp"
 
 #include <array>

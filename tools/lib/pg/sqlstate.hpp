@@ -1,5 +1,6 @@
-// pg: libpq behind a small interface: connections, results, look-ups in the catalog. This file: what an SQLSTATE means for
-// whoever started the program, as one table. Knows the server's error codes; not which statement failed. Pure.
+// pg: libpq behind a small interface: connections, results, look-ups in the catalog. This file: what an SQLSTATE means
+// for whoever started the program, as one table. Knows the server's error codes; must not know which statement failed.
+// Pure.
 #pragma once
 
 #include <string_view>

@@ -1,5 +1,6 @@
-// pgoutput: PostgreSQL's logical replication protocol, bytes to views and back. This file: big-endian numbers, taken from
-// and put into byte strings with every bound checked. Knows the wire's number formats; not its messages. Pure.
+// pgoutput: PostgreSQL's logical replication protocol, bytes to views and back. This file: big-endian numbers, taken
+// from and put into byte strings with every bound checked. Knows the wire's number formats; must not know its messages.
+// Pure.
 #pragma once
 
 #include <cstdint>

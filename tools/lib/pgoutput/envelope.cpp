@@ -1,4 +1,6 @@
-// pgoutput: the replication protocol's own messages. See envelope.hpp.
+// pgoutput: the replication protocol's own messages; the contracts are in envelope.hpp.
+// Knows their layouts, which stand above the code of each. Must not know when an answer is
+// due. Pure.
 #include "pgoutput/envelope.hpp"
 
 #include "pgoutput/bytes.hpp"

@@ -1,5 +1,6 @@
-// pgoutput: the replication protocol around pgoutput's messages: what a walsender puts into CopyData, and what it expects.
-// Knows layouts only; not when to answer. Pure.
+// pgoutput: the replication protocol around pgoutput's messages: what a walsender puts
+// into CopyData, and what it expects. Knows layouts only; must not know when to answer.
+// Pure.
 #pragma once
 
 #include <string>

@@ -1,4 +1,6 @@
-// pgoutput: the decoder. The layout of each message stands above its code; numbers are big-endian. See message.hpp.
+// pgoutput: the decoder; the contracts are in message.hpp. Knows the layout of each message,
+// which stands above its code; numbers are big-endian. Must not know what becomes of a row.
+// Pure.
 #include "pgoutput/message.hpp"
 
 #include "pgoutput/bytes.hpp"
