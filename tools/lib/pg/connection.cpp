@@ -22,17 +22,14 @@ using base::Failure;
 
 // SET after connecting: it wins over ALTER ROLE and ALTER DATABASE, leaves the dsn's own `options` and PGOPTIONS their
 // place, and passes poolers that refuse unknown startup options.
-// Besides value::kSessionSettings, which decide how values are written.
-constexpr const char* kOtherSettings =
-    "SET xmloption = content; SET standard_conforming_strings = on; SET client_min_messages = warning; "
-    "SET lock_timeout = '10s'; SET statement_timeout = 0; SET idle_in_transaction_session_timeout = 0";
-
 std::string settings() {
   std::string statements;
   for (const auto& [name, setting] : value::kSessionSettings) {
-    statements.append("SET ").append(name).append(" = '").append(setting).append("'; ");
+    statements += "SET " + std::string(name) + " = '" + std::string(setting) + "'; ";
   }
-  return statements + kOtherSettings;
+  return statements +
+         "SET standard_conforming_strings = on; SET client_min_messages = warning; SET lock_timeout = '10s'; "
+         "SET statement_timeout = 0; SET idle_in_transaction_session_timeout = 0";
 }
 
 constexpr std::int64_t kConnectSeconds = 30;

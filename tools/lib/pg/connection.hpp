@@ -51,8 +51,8 @@ struct Notice {
   std::string message;  ///< may hold names; the caller decides whether it can hold data
 };
 
-/// One session. All of them, for the stream and for copies alike, have the same settings, so that a value has the same text
-/// everywhere (value::kSessionSettings); and lock_timeout 10s, client_min_messages warning, no idle or statement time limit.
+/// One session. All of them, for the stream and for copies alike, have the settings of value::kSessionSettings, so that a
+/// value has the same text everywhere; and lock_timeout 10s, client_min_messages warning, no idle or statement time limit.
 class Connection {
  public:
   /// Connects and applies the settings.
