@@ -1,8 +1,6 @@
 #!/usr/bin/env bats
 # The manual is true: pages are clean mdoc, name their exit codes, and their examples run.
-# Knows: mdoc's macros. A literal block after the comment line `.\" example: run` is executed in a scratch folder that starts
-# as a copy of tests/meta/examples: lines `$ COMMAND` are run, the lines below one are the output that it must have.
-# Must not know: what any page says.
+# Knows: mdoc's macros. Must not know: what any page says.
 
 load findings
 
@@ -86,44 +84,18 @@ example_options() {
   settle example-options example_options
 }
 
-# blocks PAGE: writes the marked blocks of a page as $BATS_TEST_TMPDIR/blocks/PAGE.N
-blocks() {
-  mkdir -p "$BATS_TEST_TMPDIR/blocks"
-  awk -v base="$BATS_TEST_TMPDIR/blocks/$(basename "$1")" '
-    /^\.\\" example: run/ { marked = 1; next }
-    marked && /^\.Bd / { n++; inside = 1; marked = 0; next }
-    inside && /^\.Ed/ { inside = 0; next }
-    inside { print > (base "." n) }' "$1"
-}
-
-# run_block FILE: runs its commands in one shell of a scratch folder; prints what they print, commands included.
-run_block() {
-  local scratch=$BATS_TEST_TMPDIR/scratch
-  rm -rf "$scratch"
-  cp -r tests/meta/examples "$scratch"
-  unescape <"$1" >"$BATS_TEST_TMPDIR/wanted"
-  # Each command is echoed before it runs, so that the result can be compared with the block as it stands in the page.
-  sed -e ':a' -e '/\\$/N; s/\\\n/\x01/; ta' "$BATS_TEST_TMPDIR/wanted" | while IFS= read -r line; do
-    if [[ $line == '$ '* ]]; then
-      printf "printf '%%s\\\\n' %q\n" "$(tr '\001' '\n' <<<"$line" | sed -e '$!s/$/\\/')"
-      tr -d '\001' <<<"${line#'$ '}"
-    fi
-  done >"$BATS_TEST_TMPDIR/script"
-  (cd "$scratch" && bash "$BATS_TEST_TMPDIR/script") >"$BATS_TEST_TMPDIR/got" 2>&1 </dev/null
-}
-
-examples() {
-  local page block
-  for page in man/*.[157]; do blocks "$page"; done
-  for block in "$BATS_TEST_TMPDIR"/blocks/*; do
-    [[ -f $block ]] || continue
-    echo "= $(basename "$block")"
-    run_block "$block"
-    cmp -s "$BATS_TEST_TMPDIR/wanted" "$BATS_TEST_TMPDIR/got" ||
-      echo "! example $(basename "$block") prints something else: $(diff "$BATS_TEST_TMPDIR/wanted" "$BATS_TEST_TMPDIR/got" | head -n 6 | tr '\n' ' ')"
+# tests/e2e/examples.bats runs them; here it is only seen to that it knows every page that has something to run.
+run_pages() {
+  local page
+  for page in man/*.[157]; do
+    [[ $(awk '/^\.Sh / { examples = ($2 == "EXAMPLES") } examples && /^\.\\" example: / { spared = 1; next }
+              examples && /^\.Bd / { if (!spared) n++; spared = 0 } END { print n + 0 }' "$page") != 0 ]] || continue
+    echo "= $page"
+    grep -qE "\{ page $(basename "$page") [0-9]+; \}" tests/e2e/examples.bats ||
+      echo "! $page has examples that tests/e2e/examples.bats does not run; if they cannot be run, say so: .\\\" example: REASON"
   done
 }
 
-@test "the marked examples print what the page says" {
-  settle examples examples
+@test "every page with examples has them run" {
+  settle run-pages run_pages
 }
