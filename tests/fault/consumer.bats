@@ -7,6 +7,7 @@ bats_require_minimum_version 1.5.0
 set -o pipefail
 load ../e2e/cluster
 load pipeline
+load hand
 
 setup_file() {
   cluster_start -o wal_sender_timeout=3s -o log_replication_commands=on
@@ -73,6 +74,20 @@ no_timeout_in_log() {
   [[ $(confirmed_lsn "$SLOT") == "$before" ]]
   pipeline_pass "$DIR"
   pipeline_equal "$DIR" public.orders
+}
+
+@test "a filter notices that its consumer is gone also when it has nothing to write" {
+  local tool status
+  mkfifo lines
+  printf '%s\t%s\tany\tgreen\tkeep\t-\t-\n' public.orders id public.orders total public.orders note >policy
+  for tool in 'cdc-mask --policy policy' 'cdc-batch --spool spool'; do
+    exec 7<>lines
+    stream >&7
+    # shellcheck disable=SC2086
+    { status=0; timeout 10 $tool <lines 7<&- || status=$?; echo "$status" >status; } | head -n 1 >/dev/null
+    exec 7<&-
+    [[ $(<status) == 141 ]] || { echo "$tool: ended with $(<status)"; return 1; }
+  done
 }
 
 @test "a consumer that stalls for four times the server's patience is not dropped, and then gets everything" {

@@ -1,6 +1,7 @@
 // tool: signals, clocks and the loop of a filter.
 #include "tool/filter.hpp"
 
+#include <poll.h>
 #include <signal.h>
 #include <unistd.h>
 
@@ -17,6 +18,12 @@ volatile sig_atomic_t g_stop_asked = 0;
 void on_stop(int) { g_stop_asked = 1; }
 
 constexpr int kTickMs = 1000;
+
+// Nobody will ever read what we write. Asked only after something was written: a program that writes nothing need not care.
+bool is_abandoned(const io::LineWriter& out, int out_fd) {
+  pollfd consumer{out_fd, 0, 0};
+  return out.written_bytes() > 0 && ::poll(&consumer, 1, 0) > 0 && (consumer.revents & POLLERR) != 0;
+}
 
 }  // namespace
 
@@ -78,7 +85,11 @@ base::Exit run_filter(Filter& filter, int in_fd, int out_fd) {
       if (!reader.ready(0)) {
         filter.tick(steady_ms(), out);
         out.flush();
-        if (!reader.ready(kTickMs)) continue;
+        if (!reader.ready(kTickMs)) {
+          // The next line to write may be minutes away; whoever is upstream should hear of it now.
+          if (is_abandoned(out, out_fd)) throw io::Broken{};
+          continue;
+        }
       }
       reader.fill();
     }
