@@ -3,6 +3,7 @@
 #include "warehouse/fold.hpp"
 
 #include <algorithm>
+#include <bit>
 #include <cstring>
 
 #include "base/failure.hpp"
@@ -42,6 +43,10 @@ std::uint64_t hash_of(std::string_view key) {
 // First eight bytes of a key as a number that sorts as the bytes do.
 std::uint64_t prefix_of(std::string_view key) {
   std::uint64_t prefix = 0;
+  if (key.size() >= 8) {
+    std::memcpy(&prefix, key.data(), 8);
+    return std::endian::native == std::endian::little ? __builtin_bswap64(prefix) : prefix;
+  }
   for (std::size_t i = 0; i < 8; ++i) {
     prefix = prefix << 8 | (i < key.size() ? static_cast<unsigned char>(key[i]) : 0u);
   }
@@ -62,7 +67,7 @@ void Fold::clear() {
   memory_.assign(kNull.begin(), kNull.end());
   nets_.clear();
   cells_.clear();
-  std::fill(slots_.begin(), slots_.end(), 0);
+  std::fill(slots_.begin(), slots_.end(), Slot{});
   order_.clear();
   unfit_.clear();
   last_ts_at_ = 0;
@@ -70,7 +75,7 @@ void Fold::clear() {
 
 std::size_t Fold::bytes() const {
   return memory_.size() + nets_.size() * (sizeof(Net) + sizeof(std::uint32_t)) + cells_.size() * sizeof(Cell) +
-         slots_.size() * sizeof(std::uint32_t);
+         slots_.size() * sizeof(Slot);
 }
 
 void Fold::use(const Mapping& mapping) {
@@ -150,24 +155,26 @@ std::uint32_t Fold::store(std::string_view bytes) {
 std::uint32_t Fold::find(std::string_view key) const {
   if (slots_.empty()) return kNone;
   const std::size_t mask = slots_.size() - 1;
-  for (std::size_t i = hash_of(key) & mask; slots_[i] != 0; i = (i + 1) & mask) {
-    const std::uint32_t index = slots_[i] - 1;
-    const Net& net = nets_[index];
-    if (net.key_size == key.size() && std::memcmp(memory_.data() + net.key_at, key.data(), key.size()) == 0)
-      return index;
+  const std::uint64_t prefix = prefix_of(key);
+  for (std::size_t i = hash_of(key) & mask; slots_[i].index != 0; i = (i + 1) & mask) {
+    const Slot& slot = slots_[i];
+    if (slot.prefix != prefix || slot.size != key.size()) continue;
+    if (key.size() <= 8 || this->key(nets_[slot.index - 1]) == key) return slot.index - 1;
   }
   return kNone;
 }
 
+void Fold::put_slot(std::uint32_t index) {
+  const std::string_view bytes = key(nets_[index]);
+  const std::size_t mask = slots_.size() - 1;
+  std::size_t i = hash_of(bytes) & mask;
+  while (slots_[i].index != 0) i = (i + 1) & mask;
+  slots_[i] = {prefix_of(bytes), static_cast<std::uint32_t>(bytes.size()), index + 1};
+}
+
 void Fold::grow() {
-  std::vector<std::uint32_t> slots(slots_.empty() ? 1024 : slots_.size() * 2, 0);
-  const std::size_t mask = slots.size() - 1;
-  for (std::uint32_t index = 0; index < nets_.size(); ++index) {
-    std::size_t i = hash_of(key(nets_[index])) & mask;
-    while (slots[i] != 0) i = (i + 1) & mask;
-    slots[i] = index + 1;
-  }
-  slots_ = std::move(slots);
+  slots_.assign(slots_.empty() ? 1024 : slots_.size() * 2, Slot{});
+  for (std::uint32_t index = 0; index < nets_.size(); ++index) put_slot(index);
 }
 
 std::uint32_t Fold::find_or_add(std::string_view key) {
@@ -180,10 +187,7 @@ std::uint32_t Fold::find_or_add(std::string_view key) {
   net.key_at = store(key);
   nets_.push_back(net);
   cells_.resize(cells_.size() + width_, kKeep);
-  const std::size_t mask = slots_.size() - 1;
-  std::size_t i = hash_of(key) & mask;
-  while (slots_[i] != 0) i = (i + 1) & mask;
-  slots_[i] = index + 1;
+  put_slot(index);
   return index;
 }
 

@@ -120,6 +120,7 @@ class Fold {
   void read_names(const change::Line& line, const json::Token* array, Said said);
   bool encode_key(const std::vector<Slice>& row, std::string& into) const;
   std::uint32_t find(std::string_view key) const;
+  void put_slot(std::uint32_t index);
   std::uint32_t find_or_add(std::string_view key);
   void grow();
   std::uint32_t store(std::string_view bytes);
@@ -145,7 +146,13 @@ class Fold {
   std::vector<char> memory_;
   std::vector<Net> nets_;
   std::vector<Cell> cells_;
-  std::vector<std::uint32_t> slots_;  // open addressing; index + 1, 0 = free
+  // Open addressing. The first eight bytes of the key stand in the slot: a number's key is compared without touching its row.
+  struct Slot {
+    std::uint64_t prefix = 0;
+    std::uint32_t size = 0;   // of the key
+    std::uint32_t index = 0;  // of the net row + 1; 0 = free
+  };
+  std::vector<Slot> slots_;
   std::vector<std::uint32_t> order_;
   std::vector<Unfit> unfit_;
   std::uint32_t last_ts_at_ = 0;
