@@ -138,7 +138,8 @@ std::unique_ptr<Store> open_store(const std::string& stage, bool create) {
   if (create) io::make_folders(folder);
   std::error_code error;
   if (!fs::is_directory(folder, error)) {
-    throw base::Failure(base::Exit::refused, "no_stage", "there is no stage at " + folder);
+    // Not yet made by its first writer, or not mounted: it may well be there next time.
+    throw base::Failure(base::Exit::retry, "no_stage", "could not find a stage at " + folder);
   }
   return std::make_unique<FolderStore>(folder);
 }

@@ -49,7 +49,7 @@ class Store {
 [[nodiscard]] std::unique_ptr<ObjectReader> open_local_file(const std::string& path);
 
 /// in   stage   `file:///FOLDER` or a path; `s3://`, `gs://`, `az://` and other schemes are not in this version
-///      create  make the folder when it is missing; else a missing one is refused/no_stage
+///      create  make the folder when it is missing; else a missing one is retry/no_stage
 /// err  usage/unknown_stage
 [[nodiscard]] std::unique_ptr<Store> open_store(const std::string& stage, bool create);
 
