@@ -1,0 +1,272 @@
+#!/usr/bin/env bats
+# cdc-run: a whole pipeline on a real server, once, as a copy, and until it is told to stop; and what it does about exit codes.
+# Knows: the programs by name; for the table of exit codes, stand-ins with the same names whose end is ordered by variables.
+# Must not know: how cdc-run waits, or what the programs do in between.
+
+# shellcheck disable=SC2154 # `stderr` is set by run --separate-stderr
+bats_require_minimum_version 1.5.0
+set -o pipefail
+load cluster
+
+setup_file() { cluster_start; }
+teardown_file() { cluster_remove; }
+
+setup() {
+  cd "$BATS_TEST_TMPDIR" || return
+  RUNNER=''
+}
+
+teardown() {
+  if [[ -n $RUNNER ]] && kill -0 "$RUNNER" 2>/dev/null; then
+    kill -TERM "$RUNNER"
+    wait "$RUNNER" || echo "cdc-run ended with $?"
+  fi
+}
+
+# An empty database with one table, and its pipeline in pipeline.ini; the slot is called like the database.
+given_a_pipeline() {
+  fresh_database "$1"
+  sql 'CREATE TABLE orders (id bigint PRIMARY KEY, state text, note text)' "CREATE PUBLICATION $1 FOR TABLE orders" \
+    "INSERT INTO orders SELECT n, 'new', 'red' FROM generate_series(1, 1000) AS n"
+  mkdir stage spool
+  printf 'public.orders\t%s\t%s\tgreen\tkeep\t-\ttest\n' id int state text >policy
+  cat >pipeline.ini <<INI
+[pipeline]
+source = $1
+dsn = $DSN
+slot = $1
+publication = $1
+stage = $PWD/stage
+ack = $PWD/ack
+[pgcdc-read]
+spool = $PWD/spool
+[cdc-mask]
+policy = $PWD/policy
+[cdc-batch]
+spool = $PWD/spool
+max-seconds = 1
+[cdc-load]
+warehouse = sqlite:$PWD/warehouse.db
+INI
+}
+
+in_warehouse() { [[ $(warehouse_sql warehouse.db "SELECT count(*) FROM orders WHERE $1") == "$2" ]]; }
+slot_is_free() { sql_says f "SELECT active FROM pg_replication_slots WHERE slot_name = '$1'"; }
+slot_is_busy() { sql_says t "SELECT active FROM pg_replication_slots WHERE slot_name = '$1'"; }
+
+# Starts cdc-run as a supervisor does; its log is in the file log.
+follow() {
+  cdc-run --config "$PWD/pipeline.ini" 2>log 3>&- &
+  RUNNER=$!
+}
+# The process of a program of the pipe that follow() started.
+process_of() { pgrep -f "^$1 --config $PWD/pipeline.ini"; }
+# True when cdc-run has noticed a signal, and let go of the lifeline of its pipe.
+has_hung_up() { ! find "/proc/$RUNNER/fd" -lname '*/lifeline' | grep -q .; }
+# Waits for the end of what follow() started; its exit code in STATUS.
+ended() {
+  STATUS=0
+  wait "$RUNNER" || STATUS=$?
+  RUNNER=''
+}
+
+@test "a copy, then once, brings every row to the warehouse and confirms the slot" {
+  given_a_pipeline whole
+  run -0 --separate-stderr cdc-run --config pipeline.ini --snapshot
+  [[ $output == '' ]]
+  sql "UPDATE orders SET state = 'sent' WHERE id <= 10" 'DELETE FROM orders WHERE id > 990'
+  before=$(confirmed_lsn whole)
+  run -0 --separate-stderr cdc-run --config pipeline.ini --once
+  [[ $output == '' ]]
+  same_rows warehouse.db public.orders
+  in_warehouse "state = 'sent'" 10
+  [[ $(confirmed_lsn whole) != "$before" ]]
+}
+
+@test "once without news is done, and changes nothing" {
+  given_a_pipeline idle
+  run -0 cdc-run --config pipeline.ini --snapshot
+  run -0 cdc-run --config pipeline.ini --once
+  run -0 cdc-run --config pipeline.ini --once
+  same_rows warehouse.db public.orders
+}
+
+@test "it follows changes, and SIGTERM drains the pipe and ends with 0" {
+  given_a_pipeline drains
+  run -0 cdc-run --config pipeline.ini --snapshot
+  follow
+  wait_until 20 slot_is_busy drains
+  sql "UPDATE orders SET state = 'first' WHERE id <= 5"
+  wait_until 20 in_warehouse "state = 'first'" 5
+  kill -TERM "$RUNNER"
+  ended
+  [[ $STATUS == 0 ]]
+  slot_is_free drains
+  run -0 cdc-run --config pipeline.ini --once
+  same_rows warehouse.db public.orders
+}
+
+@test "a program that is killed is started again with the whole pipe, and no row is lost or doubled" {
+  given_a_pipeline killed
+  run -0 cdc-run --config pipeline.ini --snapshot
+  follow
+  for victim in pgcdc-read cdc-mask cdc-batch cdc-stage-put; do
+    wait_until 20 slot_is_busy killed
+    sql "INSERT INTO orders SELECT max(id) + 1, '$victim' FROM orders"
+    pid=$(process_of "$victim")
+    kill -KILL "$pid"
+    wait_until 30 in_warehouse "state = '$victim'" 1
+  done
+  kill -TERM "$RUNNER"
+  ended
+  [[ $STATUS == 0 ]]
+  grep -q 'err=retry class=killed program=cdc-mask code=137' log
+  run -0 cdc-run --config pipeline.ini --once
+  same_rows warehouse.db public.orders
+}
+
+@test "when cdc-run itself is killed the pipe drains and lets go of the slot" {
+  given_a_pipeline orphan
+  run -0 cdc-run --config pipeline.ini --snapshot
+  follow
+  wait_until 20 slot_is_busy orphan
+  kill -KILL "$RUNNER"
+  ended
+  [[ $STATUS == 137 ]]
+  wait_until 20 slot_is_free orphan
+  run -0 cdc-run --config pipeline.ini --once
+  same_rows warehouse.db public.orders
+}
+
+@test "a slot that is missing stops the pipeline: 78 and one line that says who" {
+  given_a_pipeline missing
+  run -78 --separate-stderr cdc-run --config pipeline.ini --once
+  [[ $output == '' ]]
+  [[ $(grep -c 'tool=cdc-run' <<<"$stderr") == 1 ]]
+  [[ $stderr == *'err=pipeline_stopped class=refused program=pgcdc-read code=78'* ]]
+  run -78 --separate-stderr cdc-run --config pipeline.ini
+  [[ $stderr == *'err=pipeline_stopped class=refused program=pgcdc-read code=78'* ]]
+}
+
+@test "a source that does not answer is worth another attempt: 75, and what is staged is loaded all the same" {
+  given_a_pipeline away
+  run -0 cdc-run --config pipeline.ini --snapshot
+  rm warehouse.db*
+  sed -i 's/ port=[0-9]* / port=1 /' pipeline.ini
+  run -75 --separate-stderr cdc-run --config pipeline.ini --once
+  [[ $stderr == *'class=retry program=pgcdc-read code=75'* ]]
+  [[ -s warehouse.db ]]
+}
+
+@test "words that it does not know are refused, and nothing is started" {
+  run -64 --separate-stderr cdc-run --config
+  [[ $stderr == *'err=bad_option'* ]]
+  run -64 --separate-stderr cdc-run --config absent.ini
+  [[ $stderr == *'err=bad_config'* ]]
+  run -64 --separate-stderr cdc-run
+  [[ $stderr == *'err=missing_option'* ]]
+  run -64 --separate-stderr cdc-run --onec
+  [[ $stderr == *'err=bad_option'* ]]
+}
+
+# Stand-ins: each program exits with the code in the variable that is called like it, after it has read its input.
+given_stand_ins() {
+  mkdir bin
+  for program in pgcdc-read cdc-mask cdc-batch cdc-stage-put cdc-load; do
+    cat >"bin/$program" <<'SH'
+#!/bin/bash
+name=$(basename "$0")
+word=${name//-/_}
+echo "$name" >>"$CALLED"
+case ${!word:-0} in
+  early*) exit "${!word#early}" ;;
+  signal) kill -KILL $$ ;;
+esac
+if [[ $name == pgcdc-read ]]; then
+  if [[ -n ${many:-} ]]; then trap - PIPE; for ((i = 0; i < 100000; i++)); do echo line || kill -PIPE $$; done; fi
+else
+  cat >/dev/null
+fi
+exit "${!word:-0}"
+SH
+    chmod +x "bin/$program"
+  done
+  printf '[pipeline]\nack = %s/ack\n' "$PWD" >pipeline.ini
+  export CALLED=$PWD/called PATH=$PWD/bin:$PATH
+}
+
+# says CODE PROGRAM VARIABLE=VALUE...: what cdc-run --once makes of these ends.
+says() {
+  local code=$1 program=$2 status=0
+  shift 2
+  env "$@" cdc-run --config pipeline.ini --once 2>log || status=$?
+  [[ $status == "$code" ]] || { echo "$*: ended with $status, not $code"; cat log; return 1; }
+  if [[ $code == 0 ]]; then
+    [[ ! -s log ]]
+  else
+    grep -q "err=pipeline_stopped .*program=$program code=$code " log || { echo "$*: the log does not name $program"; cat log; return 1; }
+  fi
+}
+
+@test "of several exit codes the leftmost that says stop counts, then the leftmost that says retry" {
+  given_stand_ins
+  says 0 - pgcdc_read=0
+  says 75 pgcdc-read pgcdc_read=75
+  says 78 pgcdc-read pgcdc_read=78 cdc_mask=75 cdc_batch=75 cdc_stage_put=75
+  says 65 cdc-mask pgcdc_read=75 cdc_mask=65 cdc_batch=75
+  says 64 cdc-batch cdc_batch=64 cdc_stage_put=77
+  says 77 cdc-stage-put pgcdc_read=75 cdc_stage_put=77
+  says 75 cdc-mask cdc_mask=75 cdc_stage_put=75
+  says 137 cdc-batch cdc_batch=signal
+  says 70 cdc-stage-put cdc_batch=signal cdc_stage_put=70
+  says 3 cdc-mask cdc_mask=3
+}
+
+@test "a program that dies because the next one has ended is not blamed" {
+  given_stand_ins
+  says 75 cdc-mask many=1 cdc_mask=early75
+  says 65 cdc-mask many=1 cdc_mask=early65
+  says 141 pgcdc-read many=1 cdc_mask=early0
+}
+
+@test "a program that is not there stops the pipeline: nobody tries that again" {
+  given_stand_ins
+  printf '#!/nowhere/bash\n' >bin/cdc-batch
+  says 126 cdc-batch pgcdc_read=0 || says 127 cdc-batch pgcdc_read=0
+}
+
+@test "after a stop the loader is not started; after a retry it is" {
+  given_stand_ins
+  says 78 pgcdc-read pgcdc_read=78
+  run -1 grep -x cdc-load "$CALLED"
+  says 75 pgcdc-read pgcdc_read=75
+  run -0 grep -x cdc-load "$CALLED"
+  says 78 cdc-load pgcdc_read=75 cdc_load=78
+}
+
+@test "the warehouse's refusal stops a pipeline that follows, once the pipe has drained" {
+  given_a_pipeline refused
+  run -0 cdc-run --config pipeline.ini --snapshot
+  sed -i "s|^warehouse = .*|warehouse = sqlite:$PWD/policy|" pipeline.ini
+  status=0
+  cdc-run --config pipeline.ini 2>log || status=$?
+  [[ $status != 0 && $status != 75 ]]
+  grep -q "err=pipeline_stopped .*program=cdc-load code=$status" log
+  slot_is_free refused
+}
+
+@test "a second SIGTERM ends everything at once" {
+  given_a_pipeline twice
+  run -0 cdc-run --config pipeline.ini --snapshot
+  follow
+  wait_until 20 slot_is_busy twice
+  reader=$(process_of pgcdc-read)
+  # It cannot drain: only the second signal ends it.
+  kill -STOP "$reader"
+  kill -TERM "$RUNNER"
+  wait_until 20 has_hung_up
+  kill -TERM "$RUNNER"
+  ended
+  [[ $STATUS == 143 ]]
+  wait_until 20 slot_is_free twice
+}
