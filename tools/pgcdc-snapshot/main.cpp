@@ -1,4 +1,5 @@
-// pgcdc-snapshot: the program. What it does is in snapshot.hpp.
+// pgcdc-snapshot: the program: its options, as pgcdc-snapshot.1 describes them, handed on.
+// Knows: the command line. Must not know: servers, tables or rows; what it does is in snapshot.hpp.
 #include "pgcdc-snapshot/snapshot.hpp"
 #include "tool/command.hpp"
 
