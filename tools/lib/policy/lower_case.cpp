@@ -92,8 +92,15 @@ std::uint32_t lower_case(std::uint32_t code) {
 void canonical_email(std::string_view text, std::string& into) {
   while (text.starts_with(' ')) text.remove_prefix(1);
   while (text.ends_with(' ')) text.remove_suffix(1);
-  into.clear();
-  for (std::size_t i = 0; i < text.size();) {
+  // Most addresses are ASCII to the end.
+  into.resize(text.size());
+  std::size_t i = 0;
+  for (; i < text.size() && static_cast<unsigned char>(text[i]) < 0x80; ++i) {
+    const char c = text[i];
+    into[i] = static_cast<char>(c + (c >= 'A' && c <= 'Z' ? 32 : 0));
+  }
+  into.resize(i);
+  while (i < text.size()) {
     const auto byte = static_cast<unsigned char>(text[i]);
     if (byte < 0x80) {
       into.push_back(static_cast<char>(lower_case(byte)));

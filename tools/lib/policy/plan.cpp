@@ -89,6 +89,19 @@ std::string_view text_of(Reason reason) {
   return "";
 }
 
+QuickName::QuickName(std::string inner) : inner_(std::move(inner)) {
+  char bytes[sizeof mask_] = {};
+  if (inner_.size() < sizeof mask_) {
+    std::memcpy(bytes, inner_.data(), inner_.size());
+    first_ = load(bytes);
+    std::memset(bytes, 0xFF, inner_.size());
+    mask_ = load(bytes);
+  } else {
+    first_ = load(inner_.data());
+    last_ = load(inner_.data() + inner_.size() - sizeof mask_);
+  }
+}
+
 bool is_key(const change::Schema& schema, const change::Column& column) {
   return column.pk || (column.identity && schema.identity != "full" && schema.identity != "nothing");
 }
@@ -134,8 +147,9 @@ Plan Planner::plan(const change::Schema& schema) {
     }
     ColumnPlan entry;
     entry.name = column.name;
-    json::append_string(entry.inner, column.name);
-    entry.inner = entry.inner.substr(1, entry.inner.size() - 2);
+    std::string quoted;
+    json::append_string(quoted, column.name);
+    entry.inner = QuickName(quoted.substr(1, quoted.size() - 2));
     entry.key = is_key(schema, column);
 
     const Decision decision = policy_.decide(source_, *table, column);

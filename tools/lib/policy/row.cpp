@@ -3,6 +3,7 @@
 
 #include <array>
 #include <cstring>
+#include <span>
 
 #include "base/failure.hpp"
 #include "json/tokens.hpp"
@@ -15,10 +16,6 @@ const char* end_of(const json::Token& token) { return token.begin + token.size; 
 
 void append(std::string& into, const char* begin, const char* end) {
   into.append(begin, static_cast<std::size_t>(end - begin));
-}
-
-bool same(std::string_view a, std::string_view b) {
-  return a.size() == b.size() && std::memcmp(a.data(), b.data(), a.size()) == 0;
 }
 
 }  // namespace
@@ -42,15 +39,15 @@ struct RowMask::Cursor {
 };
 
 ColumnPlan& RowMask::column(Plan& plan, const json::Token& name, std::size_t& expected) {
-  // Columns come in the schema's order, so the next one is nearly always the one expected.
   const std::size_t count = plan.columns.size();
   const std::string_view inner = name.inner();
+  ColumnPlan* const columns = plan.columns.data();
   std::size_t at = expected;
   for (std::size_t tried = 0; tried < count; ++tried, ++at) {
     if (at >= count) at = 0;
-    if (same(plan.columns[at].inner, inner)) {
+    if (columns[at].inner.is(inner)) {
       expected = at + 1;
-      return plan.columns[at];
+      return columns[at];
     }
   }
   // The same name may be escaped in another way than ours.
@@ -102,6 +99,7 @@ void RowMask::hash(const ColumnPlan& column, const json::Token& value, std::stri
 
 void RowMask::object(const change::Line& line, const json::Token& token, Plan& plan, Cursor& at, bool count) {
   const auto tokens = line.tokens;
+  const std::span<ColumnPlan> columns(plan.columns);
   const char* kept_end = token.begin + 1;  // end of the last member that stays, or of the bracket
   bool any_kept = false;
   bool skipping = false;
@@ -109,7 +107,10 @@ void RowMask::object(const change::Line& line, const json::Token& token, Plan& p
   for (std::uint32_t i = line.index_of(&token) + 1; i < token.next; i = tokens[i + 1].next) {
     const json::Token& name = tokens[i];
     const json::Token& value = tokens[i + 1];
-    ColumnPlan& plan_column = column(plan, name, expected);
+    // Columns come in the schema's order, so the next one is nearly always the one expected.
+    ColumnPlan& plan_column = expected < columns.size() && columns[expected].inner.is(name.inner())
+                                  ? columns[expected++]
+                                  : column(plan, name, expected);
     if (plan_column.way == Way::out) {
       plan_column.withheld_rows += count ? 1 : 0;
       if (!skipping) at.copy_to(kept_end);
