@@ -19,7 +19,7 @@ setup() {
   export SLOT="slot_$BATS_TEST_NUMBER"
   export DIR=$BATS_TEST_TMPDIR/p
   mkdir "$DIR"
-  cluster_start
+  start_again
   fresh_database "test_$BATS_TEST_NUMBER"
   sql 'CREATE TABLE orders (id bigint PRIMARY KEY, note text)' 'CREATE PUBLICATION pgcdc FOR TABLE orders' \
     "INSERT INTO orders SELECT n, 'old' FROM generate_series(1, 10) AS n"
@@ -28,12 +28,14 @@ setup() {
 }
 teardown() {
   # A slot left behind would keep the server's log.
-  cluster_start
+  start_again
   if [[ -n ${READER:-} ]] && kill -0 "$READER" 2>/dev/null; then kill -KILL "$READER"; fi
   wait
   wait_until 10 sql "SELECT pg_drop_replication_slot('$SLOT')"
 }
 
+# The server, if it does not run; which database is meant stays as it is.
+start_again() { private-cluster start "$CLUSTER"; }
 # ROWS rows of about KILOBYTES each, in transactions of their own when asked.
 insert() {
   sql "INSERT INTO orders SELECT n, repeat(md5(n::text), $2 * 32) FROM generate_series($(sql 'SELECT max(id) + 1 FROM orders'), $(sql "SELECT max(id) + $1 FROM orders")) AS n"
@@ -146,7 +148,7 @@ no_timeout_in_log() {
   exec 9<&-
   ((status == 75))
   [[ $(grep -c 'level=error' err) == 1 ]]
-  cluster_start
+  start_again
   pipeline_pass "$DIR"
   pipeline_equal "$DIR" public.orders
 }

@@ -29,6 +29,8 @@ sqlite3_stmt* stmt_of(void* raw) { return static_cast<sqlite3_stmt*>(raw); }
     case SQLITE_NOMEM:
       throw at(Failure(Exit::retry, "no_memory", "could not reserve memory for the warehouse"));
     case SQLITE_IOERR:
+      // The file of the shared index could not grow: SQLite has no word for why, but there is only one reason.
+      if (code == SQLITE_IOERR_SHMSIZE) fail(SQLITE_FULL, table);
       throw at(Failure(Exit::retry, "warehouse_failed", "could not read or write the warehouse: " + word));
     case SQLITE_CANTOPEN:
       throw at(Failure(Exit::retry, "warehouse_failed", "could not open the warehouse: " + word));
