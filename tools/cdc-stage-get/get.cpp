@@ -74,7 +74,7 @@ std::string the_only_source(stage::Store& store) {
 
 }  // namespace
 
-Get::Get(stage::Store& store, Wanted wanted) : store_(store), wanted_(std::move(wanted)) {
+Get::Get(stage::Store& store, Wanted wanted) : wanted_(std::move(wanted)) {
   // The folder's name is the encoded one; the true one stands inside.
   const std::string folder = wanted_.source.empty() ? the_only_source(store) : "";
   std::optional<stage::Identity> identity;

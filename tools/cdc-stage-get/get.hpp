@@ -55,7 +55,6 @@ class Get {
   [[nodiscard]] std::vector<std::string> wanted_chunks();
   [[nodiscard]] std::optional<stage::Stored> first_epoch();
 
-  stage::Store& store_;
   Wanted wanted_;
   stage::Identity identity_;
   std::optional<stage::Log> log_;
