@@ -40,7 +40,7 @@ INI
 
 # A policy that keeps every column of every published table, each by its name.
 policy_keep_all() {
-  sql "SELECT format(E'%I.%I\t%s\tany\tgreen\tkeep\t-\ttest', p.schemaname, p.tablename, a.attname)
+  sql "SELECT format(E'%I.%I\t%I\tany\tgreen\tkeep\t-\ttest', p.schemaname, p.tablename, a.attname)
          FROM pg_publication_tables p
          JOIN pg_attribute a ON a.attrelid = format('%I.%I', p.schemaname, p.tablename)::regclass
         WHERE p.pubname = '${PUBLICATION:-pgcdc}' AND a.attnum > 0 AND NOT a.attisdropped"
