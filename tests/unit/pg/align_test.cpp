@@ -41,6 +41,15 @@ TEST(Align, AColumnKnownToHaveBeenAliveSettlesWhichOneIsGone) {
   EXPECT_EQ(attnums({"a", "old"}, {{"a"}, {"", perhaps}, {"new", certain}, {"later"}}), "1 3");
   EXPECT_EQ(attnums({"a", "b", "c"}, {{"a"}, {"", perhaps}, {"", perhaps}, {"d", certain}}), "1 - 4");
 }
+TEST(Align, AColumnThatKeptItsNameIsAnAnchor) {
+  // a and b lie before c, whatever came later.
+  EXPECT_EQ(attnums({"id", "a", "b", "c"}, {{"id", certain, true}, {"", perhaps}, {"z"}, {"c", certain, true}, {"d"}}),
+            "1 2 3 4");
+  EXPECT_EQ(
+      attnums({"id", "a", "c"}, {{"id", certain, true}, {"", perhaps}, {"", perhaps}, {"c", certain, true}, {"d"}}),
+      "1 - 4");
+  EXPECT_EQ(attnums({"id", "a", "b"}, {{"id", certain, true}, {"", perhaps}, {"c", certain, true}}), "- - -");
+}
 TEST(Align, AMessageWithoutAColumnThatMustBeThereBindsNothing) {
   EXPECT_EQ(attnums({"a"}, {{"a"}, {"b", certain}}), "-");
 }
@@ -80,12 +89,13 @@ TEST(Align, NeverBindsWrongly) {
   const auto pick = [&](std::size_t n) { return std::uniform_int_distribution<std::size_t>(0, n - 1)(random); };
   const std::vector<std::string> names = {"a", "b", "c", "d"};
   std::size_t bound = 0;
-  for (int round = 0; round < 20'000; ++round) {
+  for (int round = 0; round < 50'000; ++round) {
     struct Column {
       std::string name;
       bool dropped = false;
       bool dropped_before_message = false;
       bool in_message = false;
+      std::string name_then = "";
     };
     std::vector<Column> columns = {{"id"}};
     const auto taken = [&](const std::string& name) {
@@ -117,14 +127,19 @@ TEST(Align, NeverBindsWrongly) {
       message.push_back(columns[i].name);
       truth.push_back(i);
       columns[i].in_message = true;
+      columns[i].name_then = columns[i].name;
     }
     for (std::size_t i = pick(5); i > 0; --i) change_something(false);
     std::vector<Candidate> candidates;
     for (const auto& column : columns) {
       const bool known_gone = column.dropped_before_message && pick(2) == 0;  // the horizon knows some of them
-      candidates.push_back({column.dropped ? "" : column.name, !column.dropped ? always
-                                                               : known_gone    ? never
-                                                                               : perhaps});
+      // Of those that stood in the message some are known to, and of those some are known to have kept their name.
+      const bool known = !column.dropped && column.in_message && pick(3) == 0;
+      const bool same_name = known && column.name == column.name_then && pick(2) == 0;
+      Candidate candidate{column.dropped ? std::string_view() : std::string_view(column.name), always, same_name};
+      if (known) candidate.presence = certain;
+      if (column.dropped) candidate.presence = known_gone ? never : perhaps;
+      candidates.push_back(candidate);
     }
     const std::vector<std::string_view> names_of_message(message.begin(), message.end());
     const auto found = pg::align(names_of_message, candidates);

@@ -3,33 +3,66 @@
 
 namespace pg {
 
+namespace {
+
+// For one column, and each open candidate: can the columns up to it be laid so that it comes to lie there?
+using Row = std::vector<bool>;
+
+// in   before  the same for the column before; nothing: there is none
+//      fits    which candidates this column can be at all
+//      must    which candidates cannot be passed over
+// Walked from either end, so that it serves both for what stands before a column and for what stands behind it.
+template <typename Candidates>
+Row next_row(const Row* before, const Row& fits, const Row& must, const Candidates& order) {
+  Row row(fits.size());
+  bool reachable = before == nullptr;  // from the column before, without passing over one that must occur
+  for (const std::size_t j : order) {
+    row[j] = fits[j] && reachable;
+    if (must[j]) reachable = false;
+    if (before != nullptr && (*before)[j]) reachable = true;
+  }
+  return row;
+}
+
+}  // namespace
+
 std::vector<std::optional<std::size_t>> align(std::span<const std::string_view> columns,
                                               std::span<const Candidate> candidates) {
   std::vector<std::optional<std::size_t>> found(columns.size());
+  if (columns.empty()) return found;
 
   std::vector<std::size_t> open;  // indices of the candidates that can occur at all
-  std::vector<std::size_t> must;  // how many of open[0 .. i) must occur when something behind them does
-  std::size_t certain = 0;        // open[0 .. certain) reaches to the last one that must occur in any case
-  must.push_back(0);
+  Row must;                       // cannot be passed over when one behind it occurs
   for (std::size_t i = 0; i < candidates.size(); ++i) {
-    const Presence presence = candidates[i].presence;
-    if (presence == Presence::never) continue;
+    if (candidates[i].presence == Presence::never) continue;
     open.push_back(i);
-    must.push_back(must.back() + (presence == Presence::perhaps ? 0 : 1));
-    if (presence == Presence::certain) certain = open.size();
+    must.push_back(candidates[i].presence != Presence::perhaps);
   }
+  std::vector<std::size_t> forward(open.size());
+  for (std::size_t j = 0; j < open.size(); ++j) forward[j] = j;
+  const std::vector<std::size_t> backward(forward.rbegin(), forward.rend());
+
+  std::vector<Row> fits(columns.size(), Row(open.size()));
   for (std::size_t c = 0; c < columns.size(); ++c) {
-    const std::size_t following = columns.size() - c - 1;
+    for (std::size_t j = 0; j < open.size(); ++j) {
+      const Candidate& candidate = candidates[open[j]];
+      fits[c][j] = !candidate.same_name || candidate.name == columns[c];
+    }
+  }
+  std::vector<Row> before;
+  for (std::size_t c = 0; c < columns.size(); ++c) {
+    before.push_back(next_row(c == 0 ? nullptr : &before[c - 1], fits[c], must, forward));
+  }
+  // Behind the last column nothing certain may be left over; what is merely alive came later.
+  Row certain(open.size());
+  for (std::size_t j = 0; j < open.size(); ++j) certain[j] = candidates[open[j]].presence == Presence::certain;
+  Row behind;
+  for (std::size_t c = columns.size(); c-- > 0;) {
+    const bool last = c + 1 == columns.size();
+    behind = next_row(last ? nullptr : &behind, fits[c], last ? certain : must, backward);
     std::size_t ways = 0;
     for (std::size_t j = 0; j < open.size(); ++j) {
-      // Column c can be open[j] when the c columns before it fit the j candidates before it: all that must occur do, and there
-      // are enough of them.
-      if (must[j] > c || c > j) continue;
-      // And when the following columns fit what follows. They can always be the very next ones, unless they must reach to one
-      // that is certain: then all that must occur up to there has to find a place.
-      const std::size_t behind = j + 1;
-      if (following > open.size() - behind) continue;
-      if (certain > behind + following && must[certain] - must[behind] > following) continue;
+      if (!before[c][j] || !behind[j]) continue;
       ++ways;
       found[c] = open[j];
     }

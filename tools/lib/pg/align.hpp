@@ -22,13 +22,14 @@ enum class Presence : std::uint8_t {
 struct Candidate {
   std::string_view name;  ///< its present name; of a dropped one without meaning
   Presence presence = Presence::always;
+  bool same_name = false;  ///< a `certain` one: it had this name already
 };
 
 /// Finds the attribute of each column, where it is certain.
 ///
 /// Columns stand in the order of attnum, attnums are never reused, and a new attribute's exceeds all older ones. So a message
-/// holds every `certain`, every `always` up to its last attribute, any of the `perhaps`, and nothing else. A column is proven
-/// when all ways of laying the message over the candidates give it the same attribute.
+/// holds every `certain` (under its name, where that is known), every `always` up to its last attribute, any of the `perhaps`,
+/// and nothing else. A column is proven when all ways of laying the message over the candidates give it the same attribute.
 ///
 ///   candidates (attnum)         message      proven            why
 ///   1 2 3                       a b          1 2               3 was added later

@@ -240,11 +240,15 @@ Description Catalog::describe(const Relation& relation, base::Xid xid) {
     description.visible = table->visible;
     if (table->visible && (table->steady || !table->listed)) {
       std::vector<Candidate> candidates;
-      const auto seen = seen_.find(relation.relid.value);
+      const Seen& seen = seen_[relation.relid.value];
       for (const Attribute& attribute : table->attributes) {
-        const bool known = attribute.settled || (seen != seen_.end() && attribute.attnum <= seen->second);
-        candidates.push_back(
-            {attribute.name, attribute.presence == Presence::always && known ? Presence::certain : attribute.presence});
+        Candidate candidate{attribute.name, attribute.presence};
+        if (seen.gone.contains(attribute.attnum)) candidate.presence = Presence::never;
+        if (candidate.presence == Presence::always && (attribute.settled || attribute.attnum <= seen.greatest)) {
+          candidate.presence = Presence::certain;
+          candidate.same_name = attribute.settled;
+        }
+        candidates.push_back(candidate);
       }
       found = align(names, candidates);
     }
@@ -280,8 +284,6 @@ Description Catalog::describe(const Relation& relation, base::Xid xid) {
     if (found[i]) {
       const Attribute& attribute = table->attributes[*found[i]];
       bind(column, *table, attribute);
-      std::uint32_t& seen = seen_[relation.relid.value];
-      seen = std::max(seen, attribute.attnum);
       if (relation.identity != 'd' && key_parts_bound == key_parts) column.pk = attribute.pk;
       if (attribute.nullable) {
         column.nullable = true;
@@ -291,7 +293,25 @@ Description Catalog::describe(const Relation& relation, base::Xid xid) {
     }
     schema.columns.push_back(std::move(column));
   }
+  if (table) remember(*table, found);
   return description;
+}
+
+void Catalog::remember(const Table& table, std::span<const std::optional<std::size_t>> found) {
+  Seen& seen = seen_[table.relid.value];
+  std::unordered_set<std::size_t> present;
+  for (const auto& index : found) {
+    if (!index) continue;
+    seen.greatest = std::max(seen.greatest, table.attributes[*index].attnum);
+    present.insert(*index);
+  }
+  if (present.size() != found.size()) return;
+  for (std::size_t i = 0; i < table.attributes.size(); ++i) {
+    const Attribute& attribute = table.attributes[i];
+    if (attribute.presence == Presence::perhaps && attribute.attnum <= seen.greatest && !present.contains(i)) {
+      seen.gone.insert(attribute.attnum);
+    }
+  }
 }
 
 Description Catalog::describe(const Table& table) {

@@ -8,6 +8,7 @@
 #include <span>
 #include <string>
 #include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 #include "base/ids.hpp"
@@ -113,13 +114,19 @@ class Catalog {
   [[nodiscard]] Description describe(const Table& table);
 
  private:
+  void remember(const Table& table, std::span<const std::optional<std::size_t>> found);
+
   Connection& session_;
   std::string publication_;
   std::optional<base::Xid> horizon_;
   std::unordered_map<std::uint32_t, ColumnType> types_;
-  // By relation: the greatest attnum that a message of this run was proven to hold. Messages come in commit order, so what is
-  // alive now and not younger was alive at all of them since.
-  std::unordered_map<std::uint32_t, std::uint32_t> seen_;
+  // What the messages of this run have proven of a relation. They come in commit order: what lives now and is not younger than
+  // `greatest` lived at all later messages, and what was missing from a message that was proven whole never comes back.
+  struct Seen {
+    std::uint32_t greatest = 0;  // attnum
+    std::unordered_set<std::uint32_t> gone;
+  };
+  std::unordered_map<std::uint32_t, Seen> seen_;
 };
 
 }  // namespace pg
