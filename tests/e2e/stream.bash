@@ -1,51 +1,101 @@
-# shellcheck shell=bash
-# Hand-written change streams for tests that need no server: as many transactions over as many tables as asked for.
-# Use after `load cluster` (PATH, wait_until). Knows: the stream's grammar (cdc-stream.5). Must not know: what a test is about.
-set -o pipefail
+#!/usr/bin/env bash
+# Hand-written change streams, and the way from there into a warehouse file: what tests of the loading half share.
+#
+# Use in a bats file:   load stream
+#                       { source_line; table public.t id:int8:k note:text; tx 10 'c public.t "after":{"id":1}'; } | deliver
+# Knows: the lines of cdc-stream.5. Positions are small decimal numbers here and log positions in the lines.
+# Must not know: what any single test is about.
 
-# stream_of TRANSACTIONS [ROWS-PER-TRANSACTION] [TABLES]: a whole stream; transaction i commits at i * 0x100, ends 0x80 later.
-stream_of() {
-  awk -v transactions="$1" -v rows="${2:-3}" -v tables="${3:-2}" '
-    function lsn(value) { return sprintf("%08X/%08X", int(value / 4294967296), value % 4294967296) }
-    BEGIN {
-      printf "{\"op\":\"source\",\"format\":1,\"source\":\"shop\",\"run\":\"0123456789abcdef0123456789abcdef\",\"system_id\":\"7341111111111111111\",\"timeline\":1,\"era\":0,\"server_version\":150018,\"database\":\"shop\",\"slot\":\"pgcdc\",\"start\":\"%s\"}\n", lsn(256)
-      for (t = 0; t < tables; t++)
-        printf "{\"op\":\"schema\",\"table\":\"public.t%d\",\"relid\":%d,\"root\":null,\"lsn\":\"%s\",\"version\":1,\"identity\":\"default\",\"columns\":[{\"name\":\"id\",\"type\":\"int8\",\"typmod\":-1,\"attnum\":1,\"bind\":\"%d.1\",\"identity\":true,\"pk\":true,\"nullable\":false,\"category\":\"N\",\"default\":false}]}\n", t, 100 + t, lsn(256), 100 + t
-      for (i = 1; i <= transactions; i++) {
-        at = i * 256
-        place = "\"lsn\":\"" lsn(at) "\""
-        who = "\"ts\":\"2026-11-22T10:53:01.123456Z\",\"xid\":" 700 + i
-        for (seq = 0; seq < rows; seq++)
-          printf "{\"op\":\"c\",\"table\":\"public.t%d\",%s,\"seq\":%d,%s,\"after\":{\"id\":%d,\"note\":\"row %d of transaction %d, which is told from all others\"}}\n", (i * 7 + seq * 3) % tables, place, seq, who, i * rows + seq, seq * 7919 % 1000, i
-        printf "{\"op\":\"commit\",%s,\"end\":\"%s\",%s,\"rows\":%d,\"read_rows\":%d}\n", place, lsn(at + 128), who, rows, rows
-      }
-    }'
+REPO=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+PGCDC_BIN=${PGCDC_BIN:-$REPO/build/bin}
+PATH=$PGCDC_BIN:$REPO/scripts:$PATH
+export REPO PGCDC_BIN PATH LC_ALL=C.UTF-8
+
+lsn() { printf '00000000/%08X' "$1"; }
+time_of() { printf '2026-11-22T10:%02d:%02d.000000Z' $(($1 / 60 % 60)) $(($1 % 60)); }
+
+# in  START (default 1), SYSTEM (default 7), SOURCE (default s)
+source_line() {
+  printf '{"op":"source","format":1,"source":"%s","run":"%032d","system_id":"%s","timeline":1,"era":0,"server_version":150018,"database":"d","slot":"x","start":"%s"}\n' \
+    "${3:-s}" "${1:-1}" "${2:-7}" "$(lsn "${1:-1}")"
 }
 
-# put_all STAGE STREAM [OPTION OF cdc-batch]...: the whole stream into a stage, undisturbed.
-put_all() {
-  local stage=$1 stream=$2
+# One schema line. Environment: RELID (100), AT (1, the position), VERSION (1), IDENTITY (default), BIND (proven; null).
+# in  TABLE COLUMN...   a column is name:type[:LETTERS[:ATTNUM]], letters: k of the key, d rows before it may hold something, ? not known
+table() {
+  local name=$1 columns='' column text type flags attnum number=0 key default bind
+  shift
+  for column in "$@"; do
+    number=$((number + 1))
+    IFS=: read -r text type flags attnum <<<"$column"
+    attnum=${attnum:-$number} key=false default=false
+    [[ $flags != *k* ]] || key=true
+    [[ $flags != *d* ]] || default=true
+    [[ $flags != *\?* ]] || default=null
+    bind="\"${RELID:-100}.$attnum\""
+    [[ ${BIND:-} != null ]] || bind=null
+    columns+="${columns:+,}{\"name\":\"$text\",\"type\":\"$type\",\"typmod\":-1,\"attnum\":$attnum,\"bind\":$bind,\"identity\":$key,\"pk\":$key,\"nullable\":true,\"category\":\"S\",\"default\":$default}"
+  done
+  printf '{"op":"schema","table":"%s","relid":%d,"root":null,"lsn":"%s","version":%d,"identity":"%s","columns":[%s]}\n' \
+    "${name//\"/\\\"}" "${RELID:-100}" "$(lsn "${AT:-1}")" "${VERSION:-1}" "${IDENTITY:-default}" "$columns"
+}
+
+# One transaction. in  LSN ROW...   a row is: OP TABLE [members]; it ends at LSN + 5
+tx() {
+  local at=$1 seq=0 row op name rest
+  shift
+  for row in "$@"; do
+    read -r op name rest <<<"$row"
+    printf '{"op":"%s","table":"%s","lsn":"%s","seq":%d,"ts":"%s","xid":%d%s}\n' \
+      "$op" "${name//\"/\\\"}" "$(lsn "$at")" "$seq" "$(time_of "$at")" "$at" "${rest:+,$rest}"
+    seq=$((seq + 1))
+  done
+  printf '{"op":"commit","lsn":"%s","end":"%s","ts":"%s","xid":%d,"rows":%d,"read_rows":%d}\n' \
+    "$(lsn "$at")" "$(lsn $((at + 5)))" "$(time_of "$at")" "$at" "$seq" "$seq"
+}
+
+# in  END: every transaction below it has been told
+heartbeat() { printf '{"op":"heartbeat","end":"%s","ts":"%s"}\n' "$(lsn "$1")" "$(time_of "$1")"; }
+
+# One chunk of a copy. Environment: CHUNK (0), FROM and TO (its bounds as JSON, null), HIGH (the position).
+# in  LSN TABLE ROW...   a row is the object of its columns
+copy() {
+  local at=$1 name=${2//\"/\\\"} row
   shift 2
-  cdc-batch "$@" <"$stream" | cdc-stage-put --stage "$stage"
+  local where="\"table\":\"$name\",\"lsn\":\"$(lsn "$at")\",\"chunk\":${CHUNK:-0},\"from_key\":${FROM:-null},\"to_key\":${TO:-null}"
+  printf '{"op":"snapshot","state":"begin",%s}\n' "$where"
+  for row in "$@"; do
+    printf '{"op":"r","table":"%s","lsn":"%s","ts":"%s","after":%s}\n' "$name" "$(lsn "$at")" "$(time_of "$at")" "$row"
+  done
+  printf '{"op":"snapshot","state":"end",%s,"rows":%d,"high":"%s"}\n' "$where" $# "$(lsn "${HIGH:-$at}")"
 }
 
-# same_stream STAGE STAGE: both give the same stream back.
-same_stream() { cmp <(cdc-stage-get --stage "$1") <(cdc-stage-get --stage "$2"); }
-
-SMALL_DISKS=()
-# small_disk FOLDER KIB: a folder on a file system of this size. Only root can; others get a limit on the size of a file,
-# which the kernel reports as another error of the same class.
-small_disk() {
-  mkdir -p "$1"
-  if [[ $(id -u) == 0 ]] && mount -t tmpfs -o "size=${2}k" tmpfs "$1" 2>/dev/null; then
-    SMALL_DISKS+=("$1")
-    return
-  fi
-  trap '' XFSZ
-  ulimit -f "$2"
+# Standard input into the stage. Environment: STAGE. in  options of cdc-batch: --max-bytes 1 makes every transaction an epoch
+stage() {
+  set -o pipefail
+  cdc-batch --spool "${BATS_TEST_TMPDIR:-.}/spool" "$@" | cdc-stage-put --stage "${STAGE:=$BATS_TEST_TMPDIR/stage}"
 }
-more_disk() { if mountpoint -q "$1"; then mount -o "remount,size=${2}k" "$1"; else ulimit -f "$2"; fi; }
-remove_small_disks() {
-  local folder
-  for folder in "${SMALL_DISKS[@]}"; do umount "$folder"; done
+
+# The stage into the warehouse. Environment: STAGE, WAREHOUSE. in  options of cdc-load
+load_warehouse() {
+  cdc-load --stage "${STAGE:=$BATS_TEST_TMPDIR/stage}" --source s --warehouse "sqlite:${WAREHOUSE:=$BATS_TEST_TMPDIR/w.db}" "$@"
+}
+
+# Both. in  options of cdc-batch
+deliver() { stage "$@" && load_warehouse; }
+
+# SQL on the warehouse.
+rows() { sqlite3 -batch -readonly -nullvalue NULL -cmd '.timeout 10000' "${WAREHOUSE:=$BATS_TEST_TMPDIR/w.db}" "$1"; }
+
+# The statement's answer is exactly these lines.
+# in  STATEMENT LINE...
+rows_are() {
+  local got want
+  got=$(rows "$1")
+  shift
+  want=$(printf '%s\n' "$@")
+  [[ $got == "$want" ]] || {
+    printf 'expected:\n%s\ngot:\n%s\n' "$want" "$got" >&2
+    return 1
+  }
 }

@@ -90,6 +90,26 @@ void Loader::check_chain(const stage::Epoch& epoch) {
   }
 }
 
+// The stage still holds the manifest that the warehouse applied last: else it was begun anew, or is another one, and the end of its log would
+// look like the end of the news.
+void Loader::check_standing() {
+  const auto& position = state_->position();
+  if (!position) return;
+  Statement last = database_.prepare("SELECT \"from\", manifest_sha256 FROM _cdc_epochs WHERE era=?1 AND \"to\"=?2");
+  last.integer(1, static_cast<std::int64_t>(position->era)).copied_text(2, base::format(position->applied_to));
+  bool same = true;
+  if (last.step()) {
+    const auto stored = log_.at(base::parse_lsn(last.view_at(0)).value_or(base::Lsn{}));
+    same = stored && stored->sha256 == last.view_at(1);
+  } else {
+    same = log_.start() == position->applied_to;
+  }
+  if (!same) {
+    throw Failure(Exit::refused, "other_stage", "the stage does not hold the epoch that the warehouse applied last")
+        .at_lsn(position->applied_to);
+  }
+}
+
 void Loader::begin_position(const stage::Identity& identity) {
   if (state_->position()) return;
   const auto start = log_.start();
@@ -112,6 +132,7 @@ void Loader::run(const std::function<void(const Totals&)>& on_progress) {
   if (position && (position->system_id != identity_->system_id || position->era != identity_->era)) {
     throw Failure(Exit::refused, "other_source", "stage and warehouse belong to different clusters or eras");
   }
+  check_standing();
   for (bool more = true; more && !stop_();) {
     begin_position(*identity_);
     more = load_chunks(on_progress);
@@ -320,8 +341,8 @@ void Loader::load_rows(Work& work, const std::vector<const stage::FileEntry*>& f
   if (!copied) splits = state_->copies_between(name, from, to);
   auto split = splits.begin();
   const auto wrong = [&](const char* slug, const char* what) { throw Failure(Exit::data, slug, what).at_table(name); };
-  for (const stage::FileEntry* entry : files) {
-    stage::LineFile file = stage::LineFile::open(log_, *entry);
+  const auto load_file = [&](const stage::FileEntry& entry) {
+    stage::LineFile file = stage::LineFile::open(log_, entry);
     for (std::string_view text; file.next(text);) {
       const change::Line& line = parser_.parse(text);
       if (line.table != name) wrong("wrong_table", "a file holds a line of another table");
@@ -377,6 +398,15 @@ void Loader::load_rows(Work& work, const std::vector<const stage::FileEntry*>& f
       }
       ++(work.fold->add(line) ? counts.applied : counts.quarantined);
       if (work.fold->bytes() > options_.window_bytes) flush(work, loaded_at);
+    }
+  };
+  for (const stage::FileEntry* entry : files) {
+    try {
+      load_file(*entry);
+    } catch (const Failure& failure) {
+      // A line that makes no sense in a file that is not the one of the manifest: then that is the news.
+      if (failure.exit == Exit::data) stage::verify(log_, *entry);
+      throw;
     }
   }
 }
@@ -439,17 +469,23 @@ bool Loader::load_epoch(const stage::Stored& stored) {
   }
   try {
     check_chain(epoch);
-    std::map<std::string, std::vector<const stage::FileEntry*>, std::less<>> files;
-    std::map<std::string, std::vector<std::string>, std::less<>> schemas;
-    for (const stage::FileEntry& file : epoch.files) files[file.table].push_back(&file);
+    // Tables in the order in which the stream described them: who is first has the plain name.
+    std::vector<std::string> order;
+    std::map<std::string, std::vector<const stage::FileEntry*>> files;
+    std::map<std::string, std::vector<std::string>> schemas;
     for (const std::string& line : epoch.schemas) {
       const std::string table = stage::table_of_schema(line);
+      if (!schemas.contains(table)) order.push_back(table);
       schemas[table].push_back(line);
-      files.try_emplace(table);
+    }
+    for (const stage::FileEntry& file : epoch.files) {
+      if (!schemas.contains(file.table) && !files.contains(file.table)) order.push_back(file.table);
+      files[file.table].push_back(&file);
     }
     Counts counts;
     std::map<std::string, std::uint64_t> rows;
-    for (auto& [table, parts] : files) {
+    for (const std::string& table : order) {
+      auto& parts = files[table];
       std::sort(parts.begin(), parts.end(), [](const auto* a, const auto* b) { return a->part < b->part; });
       Counts of_table;
       Work work;

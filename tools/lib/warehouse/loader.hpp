@@ -78,6 +78,7 @@ class Loader {
   void quarantine(const Work& work, const std::vector<Unfit>& unfit, std::string_view loaded_at);
   void begin(std::unique_ptr<Transaction>& transaction);
   Writer& writer(const Table& table);
+  void check_standing();
   void check_chain(const stage::Epoch& epoch);
 
   stage::Log& log_;

@@ -1,0 +1,361 @@
+#!/usr/bin/env bats
+# What the warehouse makes of a change stream: hand-written lines through cdc-batch, cdc-stage-put and cdc-load into a file.
+# Knows: the stream and the tables that analysts see. Must not know: a server, or how the loader works inside.
+# Every promise is kept with all transactions in one epoch and with an epoch for each.
+
+bats_require_minimum_version 1.5.0
+load stream
+
+setup() { WAREHOUSE=$BATS_TEST_TMPDIR/w.db STAGE=$BATS_TEST_TMPDIR/stage; }
+
+# both_ways FUNCTION CHECK: the stream that FUNCTION prints, once whole and once cut at every commit, each into a fresh warehouse.
+both_ways() {
+  local options
+  for options in "--max-bytes 1GiB" "--max-bytes 1"; do
+    STAGE=$BATS_TEST_TMPDIR/stage$options WAREHOUSE=$BATS_TEST_TMPDIR/w$options.db
+    STAGE=${STAGE// /} WAREHOUSE=${WAREHOUSE// /}
+    # shellcheck disable=SC2086
+    "$1" | deliver $options || return
+    "$2" || {
+      echo "with $options" >&2
+      return 1
+    }
+  done
+}
+
+t() { table public.t id:int8:k note:text weight:int4; }
+all='SELECT id, note, weight FROM t ORDER BY id'
+# Rows that are known to be gone, with what they were.
+gone='SELECT id FROM "public.t" WHERE _cdc_deleted=1 ORDER BY id'
+unknown='SELECT id, _cdc_unknown FROM "public.t" WHERE _cdc_deleted=0 AND _cdc_unknown IS NOT NULL ORDER BY id'
+
+@test "an update, a delete and an insert of one key leave the inserted row" {
+  lines() {
+    source_line && t
+    tx 10 'c public.t "after":{"id":1,"note":"old","weight":1}'
+    tx 20 'u public.t "after":{"id":1,"weight":2},"unchanged":["note"]' 'd public.t "before":{"id":1}' \
+      'c public.t "after":{"id":1,"note":null,"weight":3}'
+  }
+  check() { rows_are "$all" '1|NULL|3' && rows_are "$unknown" ''; }
+  both_ways lines check
+}
+
+@test "an update that does not send a long value keeps it, an explicit null is null" {
+  lines() {
+    source_line && t
+    tx 10 'c public.t "after":{"id":1,"note":"long","weight":1}' 'c public.t "after":{"id":2,"note":"long","weight":1}'
+    tx 20 'u public.t "after":{"id":1,"weight":2},"unchanged":["note"]' 'u public.t "after":{"id":2,"note":null,"weight":2}'
+  }
+  check() { rows_are "$all" '1|long|2' '2|NULL|2'; }
+  both_ways lines check
+}
+
+@test "a row that wanders over three keys keeps its long value, its old keys are gone" {
+  lines() {
+    source_line && t
+    tx 10 'c public.t "after":{"id":1,"note":"long","weight":1}'
+    tx 20 'u public.t "after":{"id":2,"weight":2},"before":{"id":1},"unchanged":["note"]' \
+      'u public.t "after":{"id":3,"weight":3},"before":{"id":2},"unchanged":["note"]'
+    tx 30 'u public.t "after":{"id":4,"weight":4},"before":{"id":3},"unchanged":["note"]'
+  }
+  check() { rows_are "$all" '4|long|4' && rows_are "$gone" 1 2 3; }
+  both_ways lines check
+}
+
+@test "two rows that swap their keys through a third keep their own long values" {
+  lines() {
+    source_line && t
+    tx 10 'c public.t "after":{"id":1,"note":"one","weight":1}' 'c public.t "after":{"id":2,"note":"two","weight":2}'
+    tx 20 'u public.t "after":{"id":9,"weight":1},"before":{"id":1},"unchanged":["note"]' \
+      'u public.t "after":{"id":1,"weight":2},"before":{"id":2},"unchanged":["note"]' \
+      'u public.t "after":{"id":2,"weight":1},"before":{"id":9},"unchanged":["note"]'
+  }
+  check() { rows_are "$all" '1|two|2' '2|one|1' && rows_are "$gone" 9; }
+  both_ways lines check
+}
+
+@test "a row that leaves its key and comes back is itself again" {
+  lines() {
+    source_line && t
+    tx 10 'c public.t "after":{"id":1,"note":"one","weight":1}'
+    tx 20 'u public.t "after":{"id":2,"weight":1},"before":{"id":1},"unchanged":["note"]' \
+      'u public.t "after":{"id":1,"weight":5},"before":{"id":2},"unchanged":["note"]'
+  }
+  check() { rows_are "$all" '1|one|5' && rows_are "$gone" 2; }
+  both_ways lines check
+}
+
+@test "a truncate between rows takes what was before it, not what comes after" {
+  lines() {
+    source_line && t
+    tx 10 'c public.t "after":{"id":1,"note":"a","weight":1}' 'c public.t "after":{"id":2,"note":"b","weight":1}'
+    tx 20 'c public.t "after":{"id":3,"note":"c","weight":1}' 't public.t' 'c public.t "after":{"id":2,"note":"d","weight":2}'
+  }
+  check() { rows_are "$all" '2|d|2' && rows_are "$gone" 1 3; }
+  both_ways lines check
+}
+
+@test "a delete of a row never seen leaves a marker that a late copy does not resurrect" {
+  { source_line && t && tx 20 'd public.t "before":{"id":1}'; } | deliver
+  { source_line && t && copy 10 public.t '{"id":1,"note":"ghost","weight":1}' '{"id":2,"note":"real","weight":1}'; } | deliver
+  rows_are "$all" '2|real|1'
+  rows_are "$gone" 1
+}
+
+@test "a truncated row does not come back with a copy from before the truncate" {
+  { source_line && t && tx 20 't public.t'; } | deliver
+  { source_line && t && copy 10 public.t '{"id":1,"note":"ghost","weight":1}'; } | deliver
+  rows_are "$all" ''
+}
+
+@test "a value that has not arrived is unknown, told, and filled by the copy that comes late" {
+  { source_line && t && tx 20 'u public.t "after":{"id":1,"weight":2},"unchanged":["note"]'; } | deliver
+  rows_are "$unknown" '1|["note"]'
+  rows_are 'SELECT state, unknown_values FROM _cdc_freshness' 'copying|1'
+  { source_line && t && copy 10 public.t '{"id":1,"note":"late","weight":1}'; } | deliver
+  rows_are "$all" '1|late|2'
+  rows_are "$unknown" ''
+  rows_are 'SELECT state, unknown_values FROM _cdc_freshness' 'ready|0'
+}
+
+@test "a copy before, between and after the stream's rows gives the same table" {
+  stream_of() {
+    source_line 1 && t
+    tx 10 'c public.t "after":{"id":5,"note":"five","weight":1}'
+    tx 20 'u public.t "after":{"id":1,"weight":2},"unchanged":["note"]' 'd public.t "before":{"id":2}'
+    tx 40 'u public.t "after":{"id":3,"note":"changed","weight":4}' 'u public.t "after":{"id":5,"weight":9},"unchanged":["note"]'
+  }
+  # The table as of 30.
+  copied() { copy 30 public.t '{"id":1,"note":"one","weight":2}' '{"id":3,"note":"three","weight":3}' '{"id":5,"note":"five","weight":1}'; }
+  local when
+  for when in before between after; do
+    STAGE=$BATS_TEST_TMPDIR/$when WAREHOUSE=$BATS_TEST_TMPDIR/$when.db
+    [[ $when != before ]] || { source_line && t && copied; } | deliver
+    stream_of | head -n 4 | deliver
+    [[ $when != between ]] || { source_line && t && copied; } | deliver
+    stream_of | deliver
+    [[ $when != after ]] || { source_line && t && copied; } | deliver
+    rows_are "$all" '1|one|2' '3|changed|4' '5|five|9'
+    rows_are "$unknown" ''
+    rows_are 'SELECT state FROM _cdc_freshness' ready
+  done
+}
+
+@test "a finished copy takes away what it did not see, an unfinished one does not" {
+  { source_line && t && tx 10 'c public.t "after":{"id":1,"note":"a","weight":1}' 'c public.t "after":{"id":7,"note":"b","weight":1}'; } | deliver
+  { source_line && t && TO='[5]' copy 20 public.t '{"id":1,"note":"a","weight":1}'; } | deliver
+  rows_are "$all" '1|a|1' '7|b|1'
+  rows_are 'SELECT state FROM _cdc_freshness' copying
+  { source_line && t && CHUNK=1 FROM='[5]' copy 20 public.t '{"id":8,"note":"c","weight":1}'; } | deliver
+  rows_are "$all" '1|a|1' '8|c|1'
+  rows_are "$gone" 7
+}
+
+@test "a table is ready when the position has reached the copy's end" {
+  { source_line && t && HIGH=50 copy 30 public.t '{"id":1,"note":"a","weight":1}'; } | deliver
+  { source_line && t && tx 40 'u public.t "after":{"id":1,"note":"b","weight":1}'; } | deliver
+  rows_are 'SELECT state FROM _cdc_freshness' copying
+  { source_line 45 && heartbeat 60; } | deliver
+  rows_are 'SELECT state, complete_to_lsn FROM _cdc_freshness' 'ready|00000000/0000003C'
+}
+
+@test "a withheld column is null, also when it did not change, and stays so" {
+  lines() {
+    source_line && t
+    tx 10 'c public.t "after":{"id":1,"note":"secret","weight":1}'
+    tx 20 'u public.t "after":{"id":1,"weight":2},"withheld":["note"]'
+    tx 30 'u public.t "after":{"id":1,"weight":3},"unchanged":["note"]'
+  }
+  check() { rows_are "$all" '1|NULL|3' && rows_are "$unknown" ''; }
+  both_ways lines check
+}
+
+@test "an epoch that is loaded again changes nothing" {
+  { source_line && t && tx 10 'c public.t "after":{"id":1,"note":"a","weight":1}' && tx 20 'd public.t "before":{"id":1}'; } | deliver --max-bytes 1
+  before=$(rows 'SELECT * FROM "public.t"; SELECT * FROM _cdc_epochs; SELECT * FROM _cdc_position')
+  load_warehouse
+  [[ $(rows 'SELECT * FROM "public.t"; SELECT * FROM _cdc_epochs; SELECT * FROM _cdc_position') == "$before" ]]
+}
+
+@test "a stream sent twice is loaded once, an overlapping one from where the warehouse is" {
+  lines() {
+    source_line && t
+    tx 10 'c public.t "after":{"id":1,"note":"a","weight":1}'
+    tx 20 'u public.t "after":{"id":1,"weight":2},"unchanged":["note"]'
+  }
+  lines | deliver
+  lines | deliver
+  { lines && tx 30 'u public.t "after":{"id":1,"weight":3},"unchanged":["note"]'; } | deliver
+  rows_are "$all" '1|a|3'
+  rows_are 'SELECT sum(rows) FROM _cdc_epochs' 3
+}
+
+@test "composite and text keys, and values that look alike, tell rows apart" {
+  lines() {
+    source_line && table public.t a:int4:k b:text:k note:text
+    tx 10 'c public.t "after":{"a":1,"b":"x","note":"1"}' 'c public.t "after":{"a":1,"b":"x\n","note":"2"}' \
+      'c public.t "after":{"a":11,"b":"","note":"3"}' 'c public.t "after":{"a":-1,"b":"X","note":"4"}' 'd public.t "before":{"a":1,"b":"x"}' \
+      'u public.t "after":{"a":-1,"b":"Y"},"before":{"a":-1,"b":"X"},"unchanged":["note"]'
+  }
+  check() { rows_are 'SELECT a, replace(b, char(10), "/"), note FROM t ORDER BY note' '1|x/|2' '11||3' '-1|Y|4'; }
+  both_ways lines check
+}
+
+@test "every kind of value arrives as it is" {
+  {
+    source_line
+    table public.t id:int8:k b:bool f:float8 n:numeric ts:timestamptz bin:bytea j:jsonb arr:_int4 i:int8
+    tx 10 'c public.t "after":{"id":1,"b":true,"f":1.5,"n":"123456789012345678901234567890.10","ts":"2026-11-22T10:00:00.000001Z","bin":"AAH/","j":"{\"a\": 1}","arr":[1,2],"i":"9223372036854775807"}' \
+      'c public.t "after":{"id":2,"b":false,"f":"NaN","n":"NaN","ts":"infinity","bin":"","j":"null","arr":"[0:1]={1,2}","i":-9007199254740992}' \
+      'c public.t "after":{"id":3,"b":null,"f":null,"n":null,"ts":null,"bin":null,"j":null,"arr":null,"i":null}'
+  } | deliver
+  rows_are 'SELECT id, b, f, n, ts, hex(bin), j, arr, i FROM t ORDER BY id' \
+    '1|1|1.5|123456789012345678901234567890.10|2026-11-22T10:00:00.000001Z|0001FF|{"a": 1}|[1,2]|9223372036854775807' \
+    '2|0|NaN|NaN|infinity||null|[0:1]={1,2}|-9007199254740992' '3|NULL|NULL|NULL|NULL||NULL|NULL|NULL'
+  rows_are 'SELECT typeof(f), typeof(i), typeof(bin), typeof(n), typeof(n__real) FROM t WHERE id=1' 'real|integer|blob|text|real'
+}
+
+@test "a value that does not fit is unknown and waits in quarantine, its row is applied" {
+  { source_line && t && tx 10 'c public.t "after":{"id":1,"note":"a","weight":"heavy"}' && tx 20 'u public.t "after":{"id":1,"note":"b","weight":2}'; } >"$BATS_TEST_TMPDIR/lines"
+  head -n 4 "$BATS_TEST_TMPDIR/lines" | stage
+  run -0 --separate-stderr load_warehouse
+  [[ $stderr == *err=unfit_value* && $stderr == *column=weight* && $stderr != *heavy* ]]
+  rows_are "$all" '1|a|NULL'
+  rows_are "$unknown" '1|["weight"]'
+  rows_are 'SELECT "table", "column", lsn, seq, op, "key", value FROM _cdc_quarantine' 'public.t|weight|00000000/0000000A|0|c|[1]|"heavy"'
+  rows_are 'SELECT unknown_values, quarantined FROM _cdc_freshness' '1|1'
+  deliver <"$BATS_TEST_TMPDIR/lines"
+  rows_are "$all" '1|b|2'
+  rows_are 'SELECT unknown_values, quarantined FROM _cdc_freshness' '0|1'
+}
+
+@test "a row whose key does not fit is in quarantine whole, and counted" {
+  { source_line && t && tx 10 'c public.t "after":{"id":1,"note":"a","weight":1}' 'u public.t "after":{"id":null,"note":"b","weight":1},"before":{"id":1}'; } | stage
+  run -0 --separate-stderr load_warehouse
+  rows_are "$all" ''
+  rows_are 'SELECT rows, applied_rows, quarantined_rows FROM _cdc_epochs' '2|1|1'
+  rows_are 'SELECT count(*), count("column") FROM _cdc_quarantine' '1|0'
+}
+
+@test "an added column is null in old rows, unknown where it had a default" {
+  lines() {
+    source_line && t
+    tx 10 'c public.t "after":{"id":1,"note":"a","weight":1}' 'c public.t "after":{"id":2,"note":"a","weight":1}' 'd public.t "before":{"id":2}'
+    AT=20 VERSION=2 table public.t id:int8:k note:text weight:int4 plain:text with_default:text:d
+    tx 20 'c public.t "after":{"id":3,"note":"c","weight":3,"plain":"p","with_default":"d"}'
+  }
+  check() {
+    rows_are 'SELECT id, plain, with_default FROM t ORDER BY id' '1|NULL|NULL' '3|p|d' && rows_are "$unknown" '1|["with_default"]' &&
+      rows_are 'SELECT unknown_values FROM _cdc_freshness' 1
+  }
+  both_ways lines check
+}
+
+@test "a renamed column is the same column, and its unknown values stay told" {
+  lines() {
+    source_line && t
+    tx 10 'c public.t "after":{"id":1,"note":"a","weight":1}' 'u public.t "after":{"id":2,"weight":1},"unchanged":["note"]'
+    AT=20 VERSION=2 table public.t id:int8:k remark:text weight:int4
+    tx 20 'u public.t "after":{"id":1,"weight":3},"unchanged":["remark"]'
+  }
+  check() { rows_are 'SELECT id, remark, weight FROM t' '1|a|3' '2|NULL|1' && rows_are "$unknown" '2|["remark"]'; }
+  both_ways lines check
+}
+
+@test "a dropped column is kept and no longer filled, a new one under its name is another" {
+  lines() {
+    source_line && t
+    tx 10 'c public.t "after":{"id":1,"note":"old","weight":1}'
+    AT=20 VERSION=2 table public.t id:int8:k weight:int4::3 note:text::4
+    tx 20 'c public.t "after":{"id":2,"weight":2,"note":"new"}'
+  }
+  check() {
+    rows_are 'SELECT id, note FROM t ORDER BY id' '1|NULL' '2|new' &&
+      rows_are 'SELECT id, note, note__4 FROM "public.t" ORDER BY id' '1|old|NULL' '2|NULL|new'
+  }
+  both_ways lines check
+}
+
+@test "columns that moved without proof park the table: its rows wait and are counted, the others flow" {
+  other() { RELID=200 table public.other id:int8:k; }
+  { source_line && BIND=null t && other && tx 10 'c public.t "after":{"id":1,"note":"a","weight":1}' 'c public.other "after":{"id":1}'; } | deliver
+  {
+    source_line 15 && AT=20 BIND=null table public.t id:int8:k remark:text weight:int4
+    other
+    tx 20 'c public.t "after":{"id":2,"remark":"b","weight":1}' 'c public.other "after":{"id":2}'
+  } | stage
+  run -0 --separate-stderr load_warehouse --metrics "$BATS_TEST_TMPDIR/m.prom"
+  [[ $stderr == *err=table_parked* && $stderr == *table=public.t* ]]
+  rows_are "$all" '1|a|1'
+  rows_are 'SELECT id FROM other' 1 2
+  rows_are 'SELECT "table", state, complete_to_lsn FROM _cdc_freshness ORDER BY 1' 'public.other|copying|00000000/00000019' 'public.t|parked|00000000/0000000F'
+  rows_are 'SELECT waiting_rows FROM _cdc_tables WHERE "table"='"'public.t'" 1
+  rows_are 'SELECT rows, applied_rows, waiting_rows FROM _cdc_epochs ORDER BY "from" DESC LIMIT 1' '2|1|1'
+  grep -q 'cdc_load_tables{.*state="parked"} 1' "$BATS_TEST_TMPDIR/m.prom"
+}
+
+@test "without proof, columns that were only appended are taken as added" {
+  { source_line && BIND=null t && tx 10 'c public.t "after":{"id":1,"note":"a","weight":1}'; } | deliver
+  { source_line 15 && AT=20 BIND=null table public.t id:int8:k note:text weight:int4 more:text && tx 20 'c public.t "after":{"id":2,"note":"b","weight":1,"more":"m"}'; } | deliver
+  rows_are 'SELECT id, note, more FROM t ORDER BY id' '1|a|NULL' '2|b|m'
+}
+
+@test "a wider type is taken over, another type or key parks the table" {
+  { source_line && table public.t id:int4:k v:varchar && tx 10 'c public.t "after":{"id":1,"v":"a"}'; } | deliver
+  { source_line 15 && AT=20 table public.t id:int8:k v:text && tx 20 'c public.t "after":{"id":2,"v":"b"}'; } | deliver
+  rows_are 'SELECT id, v FROM t ORDER BY id' '1|a' '2|b'
+  { source_line 25 && AT=30 table public.t id:int8:k v:int4 && tx 30 'c public.t "after":{"id":3,"v":3}'; } | stage
+  run -0 --separate-stderr load_warehouse
+  rows_are 'SELECT state FROM _cdc_freshness' parked
+}
+
+@test "names that differ in case only have a table, a view and a column each" {
+  {
+    source_line
+    RELID=100 table public.t id:int8:k duration:text Duration:text
+    RELID=200 table 'public."T"' id:int8:k note:text
+    tx 10 'c public.t "after":{"id":1,"duration":"small","Duration":"large"}' 'c public."T" "after":{"id":2,"note":"upper"}'
+  } | deliver
+  rows_are 'SELECT name, "view" FROM _cdc_tables ORDER BY relid' 'public.t|t' 'public.T__200|T__200'
+  rows_are 'SELECT id, duration, Duration__3 FROM t' '1|small|large'
+  rows_are 'SELECT id, note FROM T__200' '2|upper'
+}
+
+@test "reserved words, quotes, dots and emoji are names like any other" {
+  {
+    source_line
+    RELID=100 table 'public."order"' id:int8:k select:text when:text _cdc_lsn:text
+    RELID=200 table '"my.schema"."a""b🐘"' id:int8:k
+    tx 10 'c public."order" "after":{"id":1,"select":"s","when":"w","_cdc_lsn":"mine"}' 'c "my.schema"."a""b🐘" "after":{"id":2}'
+  } | deliver
+  rows_are 'SELECT id, "select", "when", x_cdc_lsn__4 FROM "order"' '1|s|w|mine'
+  rows_are 'SELECT name, "view" FROM _cdc_tables WHERE relid=200' 'my.schema.a"b🐘|my.schema_a"b🐘'
+  rows_are 'SELECT id FROM "my.schema_a""b🐘"' 2
+}
+
+@test "a table without a key is kept as history only, every line a version" {
+  {
+    source_line && IDENTITY=nothing table public.t id:int8 note:text
+    tx 10 'c public.t "after":{"id":1,"note":"a"}' 'c public.t "after":{"id":1,"note":"a"}'
+  } | deliver
+  rows_are 'SELECT id, note, _cdc_op FROM "public.t__history"' '1|a|c' '1|a|c'
+  rows_are 'SELECT state FROM _cdc_freshness' history
+  run ! rows 'SELECT * FROM t'
+}
+
+@test "with history every version is there: half open, one valid at a time, kept values filled from the version before" {
+  {
+    source_line && t
+    tx 10 'c public.t "after":{"id":1,"note":"a","weight":1}'
+    tx 20 'u public.t "after":{"id":1,"weight":2},"unchanged":["note"]' 'u public.t "after":{"id":1,"weight":3},"unchanged":["note"]'
+    tx 30 'u public.t "after":{"id":2,"weight":4},"before":{"id":1},"unchanged":["note"]'
+    tx 40 'd public.t "before":{"id":2}'
+  } | stage --max-bytes 1
+  load_warehouse --history
+  rows_are 'SELECT id, note, weight, _cdc_from_lsn, _cdc_to_lsn, _cdc_instant FROM "public.t__history" ORDER BY _cdc_from_lsn, _cdc_from_seq' \
+    '1|a|1|00000000/0000000A|00000000/00000014|0' '1|a|2|00000000/00000014|00000000/00000014|1' \
+    '1|a|3|00000000/00000014|00000000/0000001E|0' '2|a|4|00000000/0000001E|00000000/00000028|0'
+  # As it was at a moment between.
+  rows_are "SELECT id, weight FROM \"public.t__history\" WHERE _cdc_valid_from<='$(time_of 25)' AND (_cdc_valid_to IS NULL OR _cdc_valid_to>'$(time_of 25)')" '1|3'
+  rows_are "$all" ''
+}
