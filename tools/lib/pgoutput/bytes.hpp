@@ -3,6 +3,7 @@
 // Pure.
 #pragma once
 
+#include <bit>
 #include <cstdint>
 #include <cstring>
 #include <string>
@@ -24,9 +25,9 @@ class Bytes {
     return static_cast<std::uint8_t>(*at_++);
   }
   [[nodiscard]] char take_char() { return static_cast<char>(take_u8()); }
-  [[nodiscard]] std::uint16_t take_u16() { return static_cast<std::uint16_t>(take<2>()); }
-  [[nodiscard]] std::uint32_t take_u32() { return static_cast<std::uint32_t>(take<4>()); }
-  [[nodiscard]] std::uint64_t take_u64() { return take<8>(); }
+  [[nodiscard]] std::uint16_t take_u16() { return __builtin_bswap16(take<std::uint16_t>()); }
+  [[nodiscard]] std::uint32_t take_u32() { return __builtin_bswap32(take<std::uint32_t>()); }
+  [[nodiscard]] std::uint64_t take_u64() { return __builtin_bswap64(take<std::uint64_t>()); }
   [[nodiscard]] std::string_view take_bytes(std::size_t size) {
     need(size);
     const std::string_view view(at_, size);
@@ -49,12 +50,14 @@ class Bytes {
   void need(std::size_t size) const {
     if (static_cast<std::size_t>(end_ - at_) < size) cut();
   }
-  template <unsigned kSize>
-  std::uint64_t take() {
-    need(kSize);
-    std::uint64_t value = 0;
-    for (unsigned i = 0; i < kSize; ++i) value = value << 8U | static_cast<std::uint8_t>(at_[i]);
-    at_ += kSize;
+  // One load; a loop over bytes would cost as much as all the rest of a value.
+  template <typename Number>
+  Number take() {
+    static_assert(std::endian::native == std::endian::little);
+    need(sizeof(Number));
+    Number value;
+    std::memcpy(&value, at_, sizeof value);
+    at_ += sizeof value;
     return value;
   }
   [[noreturn]] void cut() const {
