@@ -2,6 +2,7 @@
 # What is installed: every tool, every page, nothing else; and it runs from where it was put.
 # Knows: the build folder (beside the programs under test) and the names of tools. Must not: write outside its scratch folder.
 
+set -o pipefail
 load findings
 
 setup() {

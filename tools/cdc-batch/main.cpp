@@ -1,4 +1,6 @@
-// cdc-batch: command line, spool folder, metrics. What it does with a line is in batch.cpp.
+// cdc-batch: command line, spool folder, metrics. Knows the process around the filter.
+// Must not know: what a line means; that is in batch.cpp.
+// Must not know the stream's grammar, nor how a file is cut.
 #include <cstdlib>
 
 #include "base/failure.hpp"

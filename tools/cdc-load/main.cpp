@@ -1,4 +1,5 @@
 // cdc-load: command line, metrics, and the choice of a warehouse. What it does with the stage is in lib/warehouse/loader.cpp.
+// Must not know how an epoch is applied, or what a table of the warehouse looks like.
 #include "base/time.hpp"
 #include "cdc-load/options.hpp"
 #include "stage/store.hpp"

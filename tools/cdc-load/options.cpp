@@ -1,4 +1,5 @@
 // cdc-load: warehouses by their prefix, and metrics. Pure.
+// Must not open what it names: that is main's.
 #include "cdc-load/options.hpp"
 
 #include <array>

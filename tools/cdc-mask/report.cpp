@@ -1,4 +1,6 @@
-// cdc-mask: log lines and metrics.
+// cdc-mask: log lines and metrics. Knows their names, which are an interface: alert rules match them.
+// Must not see a value: what it is given holds names and counts only.
+// A metric is set to the filter's own count, never added up here, so that it cannot drift.
 #include "cdc-mask/report.hpp"
 
 #include "logging/event.hpp"
@@ -25,7 +27,8 @@ std::string label(std::string_view name) {
 }  // namespace
 
 void log_notice(const Notice& notice) {
-  const std::string_view slug = notice.reason == policy::Reason::repinned ? "repinned" : "withheld";
+  const bool changed = notice.reason == policy::Reason::repinned || notice.reason == policy::Reason::retyped;
+  const std::string_view slug = changed ? "repinned" : "withheld";
   const std::string what = notice.column.empty() ? "the table is withheld: " : "the column is withheld: ";
   const std::string& column = notice.column.empty() ? notice.key_column : notice.column;
   logging::event(logging::Level::warn, what + std::string(policy::text_of(notice.reason)),

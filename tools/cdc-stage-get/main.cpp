@@ -1,4 +1,6 @@
-// cdc-stage-get: command line. What it writes is in get.cpp.
+// cdc-stage-get: command line and standard output.
+// Must not know: what is written, and in which order; that is in get.cpp.
+// Must not know the log's rules, nor the order of lines.
 #include "base/failure.hpp"
 #include "cdc-stage-get/get.hpp"
 #include "io/line_reader.hpp"

@@ -1,4 +1,6 @@
-// cdc-stage-put: command line, the ack file, metrics. What it does with a manifest is in put.cpp.
+// cdc-stage-put: command line, the ack file, metrics. Knows the process around the writer.
+// Must not know: when something is durable; put.cpp says so.
+// Must not know the log's rules: where it ends, and what to do about gaps and overlaps.
 #include <cstdlib>
 
 #include "base/time.hpp"

@@ -1,4 +1,5 @@
 // base: hex and base64. Pure.
+// One table each way; input that is no hex or base64 is said to be none, never guessed.
 #include "base/encoding.hpp"
 
 #include <array>

@@ -1,4 +1,5 @@
 // base: civil time from and to microseconds, after Howard Hinnant's days_from_civil. Pure.
+// Written by hand because every row line carries a time; no locale, no zone but UTC.
 #include "base/time.hpp"
 
 namespace base {

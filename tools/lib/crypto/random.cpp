@@ -1,5 +1,6 @@
-// crypto: randomness, and the cipher of a spool that holds red data. The spool's key is made here, lives in the memory
-// of this process only, and is gone with it: what a crash leaves on a disk cannot be read by anybody.
+// crypto: randomness, and the cipher of a spool that holds red data. Knows OpenSSL's generator and AES-256-CTR.
+// The spool's key is made here, lives in the memory of this process only, and is gone with it: what a crash leaves on a disk
+// cannot be read by anybody. Must not write it anywhere.
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <openssl/rand.h>

@@ -1,4 +1,5 @@
 // io: durable files. The order is always: content, sync, name, sync of the folder.
+// Knows system calls and their errors; must not know formats, or retry what only a supervisor may retry.
 #include "io/file.hpp"
 
 #include <fcntl.h>

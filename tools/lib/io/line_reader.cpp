@@ -1,4 +1,5 @@
 // io: one buffer, moved only when it must; a line is found with memchr and given out in place.
+// Must not copy a line, look at its content, or give out the part of one.
 #include "io/line_reader.hpp"
 
 #include <fcntl.h>

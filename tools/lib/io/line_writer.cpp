@@ -1,4 +1,5 @@
 // io: the last flush decides; a full disk and a closed pipe are told apart here.
+// Knows write(2); must not be asked twice whether a program succeeded.
 #include "io/line_writer.hpp"
 
 #include <poll.h>

@@ -1,4 +1,5 @@
 // json: string escaping, 16 bytes at a time where the processor allows, and small numbers. Pure.
+// Knows RFC 8259's escapes; must not know what a string means or which key comes next.
 #include "json/write.hpp"
 
 #include <bit>
@@ -18,33 +19,39 @@ bool needs_escape(char c) { return c == '"' || c == '\\' || static_cast<unsigned
 std::size_t plain_prefix(const char* text, std::size_t size) {
   std::size_t i = 0;
 #ifdef __SSE2__
-  const __m128i quote = _mm_set1_epi8('"');
-  const __m128i backslash = _mm_set1_epi8('\\');
-  const __m128i last_control = _mm_set1_epi8(0x1F);
-  const auto special_at = [&](std::size_t at) {
-    const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(text + at));
-    const __m128i control = _mm_cmpeq_epi8(_mm_min_epu8(bytes, last_control), bytes);
-    const __m128i special =
-        _mm_or_si128(control, _mm_or_si128(_mm_cmpeq_epi8(bytes, quote), _mm_cmpeq_epi8(bytes, backslash)));
-    return static_cast<unsigned>(_mm_movemask_epi8(special));
-  };
-  for (; i + 16 <= size; i += 16) {
-    if (const unsigned mask = special_at(i); mask != 0) return i + static_cast<std::size_t>(std::countr_zero(mask));
-  }
-  if (size >= 16 && i < size) {  // what is left: the last 16 bytes, of which the first are known to be plain
+  if (size >= 16) {
+    const __m128i quote = _mm_set1_epi8('"');
+    const __m128i backslash = _mm_set1_epi8('\\');
+    const __m128i last_control = _mm_set1_epi8(0x1F);
+    const auto special_at = [&](std::size_t at) {
+      const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(text + at));
+      const __m128i control = _mm_cmpeq_epi8(_mm_min_epu8(bytes, last_control), bytes);
+      const __m128i special =
+          _mm_or_si128(control, _mm_or_si128(_mm_cmpeq_epi8(bytes, quote), _mm_cmpeq_epi8(bytes, backslash)));
+      return static_cast<unsigned>(_mm_movemask_epi8(special));
+    };
+    for (; i + 16 <= size; i += 16) {
+      const unsigned mask = special_at(i);
+      if (mask != 0) return i + static_cast<std::size_t>(std::countr_zero(mask));
+    }
+    if (i == size) return size;
+    // The rest with the bytes before it, which are known to be plain.
     const unsigned mask = special_at(size - 16);
-    return mask == 0 ? size : size - 16 + static_cast<std::size_t>(std::countr_zero(mask));
+    return mask != 0 ? size - 16 + static_cast<std::size_t>(std::countr_zero(mask)) : size;
   }
 #endif
-  // Short texts: 8 bytes at a time, by the classic tests for a byte that is less than, or equal to.
+  // Eight bytes in one word: a byte's high bit is set where it is below 0x20, a quote or a backslash. A byte behind one that is
+  // special may be marked wrongly; the first one never is.
   for (; i + 8 <= size; i += 8) {
-    constexpr std::uint64_t kOnes = 0x0101010101010101U;
-    constexpr std::uint64_t kHigh = 0x8080808080808080U;
-    std::uint64_t bytes = 0;
-    std::memcpy(&bytes, text + i, sizeof bytes);
-    const auto zero = [](std::uint64_t word) { return (word - kOnes) & ~word & kHigh; };
-    const std::uint64_t control = (bytes - kOnes * 0x20) & ~bytes & kHigh;
-    if ((control | zero(bytes ^ kOnes * '"') | zero(bytes ^ kOnes * '\\')) != 0) break;
+    constexpr std::uint64_t kOnes = 0x0101010101010101;
+    constexpr std::uint64_t kHigh = 0x8080808080808080;
+    std::uint64_t word;
+    std::memcpy(&word, text + i, 8);
+    const std::uint64_t quote = word ^ (kOnes * '"');
+    const std::uint64_t backslash = word ^ (kOnes * '\\');
+    const std::uint64_t special =
+        (((word - kOnes * 0x20) & ~word) | ((quote - kOnes) & ~quote) | ((backslash - kOnes) & ~backslash)) & kHigh;
+    if (special != 0) break;
   }
   while (i < size && !needs_escape(text[i])) ++i;
   return i;

@@ -1,4 +1,5 @@
 // tool: signals, clocks and the loop of a filter.
+// Knows poll(2) and when a filter may stop; must not know what stands in a line.
 #include "tool/filter.hpp"
 
 #include <poll.h>

@@ -1,4 +1,5 @@
 // zip: the only file that includes zstd.h. One context per object, used again for every frame; no dictionary, no threads.
+// Must not know what stands in a frame, or where its file goes.
 #include "zip/zstd.hpp"
 
 #include <zstd.h>
