@@ -1,4 +1,5 @@
 // zip: zstd frames. A file of ours is any number of frames one after the other, as `zstdcat`, DuckDB and Snowflake read it.
+// Must not know: what is compressed, or where it goes.
 #pragma once
 
 #include <cstdint>
