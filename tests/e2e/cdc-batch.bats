@@ -3,7 +3,7 @@
 # Knows: its manual page. What it writes for which line is in tests/unit/cdc-batch and tests/golden/cdc-batch.
 bats_require_minimum_version 1.5.0
 load cluster
-load stream
+load staging
 
 setup() { cd "$BATS_TEST_TMPDIR" || return; }
 teardown() { remove_small_disks; }

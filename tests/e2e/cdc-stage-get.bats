@@ -3,7 +3,7 @@
 # Knows: its manual page. Which lines it writes is in tests/golden/cdc-stage-get. Streams are hand-written, no server.
 bats_require_minimum_version 1.5.0
 load cluster
-load stream
+load staging
 
 setup() { cd "$BATS_TEST_TMPDIR" || return; }
 

@@ -3,7 +3,7 @@
 # gives the stream back that an undisturbed run gives, and the ack never says more than the log holds. Streams are hand-written.
 bats_require_minimum_version 1.5.0
 load cluster
-load stream
+load staging
 
 setup() { cd "$BATS_TEST_TMPDIR" || return; }
 teardown() { remove_small_disks; }
