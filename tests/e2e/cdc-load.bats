@@ -2,7 +2,10 @@
 # cdc-load against a stage: exactly once, on counted evidence, with others reading and writing at the same time, and killed at any moment.
 # Knows: the stage's layout, the state tables. Must not know: what a change means for a row; that is semantics.bats.
 
+# shellcheck disable=SC2030,SC2031 # a test is a subshell of its own, and its variables are meant for it alone
+
 bats_require_minimum_version 1.5.0
+load cluster
 load stream
 
 setup() { WAREHOUSE=$BATS_TEST_TMPDIR/w.db STAGE=$BATS_TEST_TMPDIR/stage; }
@@ -205,7 +208,7 @@ epochs_of_log() { find "$STAGE" -path '*/log/*.json' | sort; }
   local reader=$!
   exec 7>"$BATS_TEST_TMPDIR/ask"
   echo 'BEGIN; SELECT min(weight), max(weight) FROM t;' >&7
-  for _ in {1..200}; do [[ ! -s $BATS_TEST_TMPDIR/told ]] || break; sleep 0.05; done
+  wait_until 10 test -s "$BATS_TEST_TMPDIR/told"
   { source_line 24 && table public.t id:int8:k note:text weight:int4 && tx 64 'u public.t "after":{"id":1,"note":"x","weight":99}'; } | deliver
   rows_are 'SELECT max(weight) FROM t' 99
   echo 'SELECT min(weight), max(weight) FROM t; COMMIT; SELECT max(weight) FROM t;' >&7
@@ -223,7 +226,7 @@ epochs_of_log() { find "$STAGE" -path '*/log/*.json' | sort; }
   local writer=$!
   exec 7>"$BATS_TEST_TMPDIR/ask"
   echo 'BEGIN IMMEDIATE; SELECT 1;' >&7
-  for _ in {1..200}; do [[ ! -s $BATS_TEST_TMPDIR/told ]] || break; sleep 0.05; done
+  wait_until 10 test -s "$BATS_TEST_TMPDIR/told"
   run -75 --separate-stderr load_warehouse
   [[ $stderr == *err=warehouse_busy* ]]
   exec 7>&-

@@ -3,6 +3,8 @@
 # Knows: the stream and the tables that analysts see. Must not know: a server, or how the loader works inside.
 # Every promise is kept with all transactions in one epoch and with an epoch for each.
 
+# shellcheck disable=SC2317,SC2154 # functions that are handed to both_ways; stderr comes from run
+
 bats_require_minimum_version 1.5.0
 load stream
 

@@ -60,9 +60,9 @@ heartbeat() { printf '{"op":"heartbeat","end":"%s","ts":"%s"}\n' "$(lsn "$1")" "
 # One chunk of a copy. Environment: CHUNK (0), FROM and TO (its bounds as JSON, null), HIGH (the position).
 # in  LSN TABLE ROW...   a row is the object of its columns
 copy() {
-  local at=$1 name=${2//\"/\\\"} row
+  local at=$1 name=${2//\"/\\\"} row where
   shift 2
-  local where="\"table\":\"$name\",\"lsn\":\"$(lsn "$at")\",\"chunk\":${CHUNK:-0},\"from_key\":${FROM:-null},\"to_key\":${TO:-null}"
+  where="\"table\":\"$name\",\"lsn\":\"$(lsn "$at")\",\"chunk\":${CHUNK:-0},\"from_key\":${FROM:-null},\"to_key\":${TO:-null}"
   printf '{"op":"snapshot","state":"begin",%s}\n' "$where"
   for row in "$@"; do
     printf '{"op":"r","table":"%s","lsn":"%s","ts":"%s","after":%s}\n' "$name" "$(lsn "$at")" "$(time_of "$at")" "$row"
@@ -76,12 +76,14 @@ stage() {
   cdc-batch --spool "${BATS_TEST_TMPDIR:-.}/spool" "$@" | cdc-stage-put --stage "${STAGE:=$BATS_TEST_TMPDIR/stage}"
 }
 
+# shellcheck disable=SC2120 # what the tests give it is not seen here
 # The stage into the warehouse. Environment: STAGE, WAREHOUSE. in  options of cdc-load
 load_warehouse() {
   cdc-load --stage "${STAGE:=$BATS_TEST_TMPDIR/stage}" --source s --warehouse "sqlite:${WAREHOUSE:=$BATS_TEST_TMPDIR/w.db}" "$@"
 }
 
 # Both. in  options of cdc-batch
+# shellcheck disable=SC2119 # its options are not cdc-load's
 deliver() { stage "$@" && load_warehouse; }
 
 # SQL on the warehouse.

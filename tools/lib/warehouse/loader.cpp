@@ -403,7 +403,8 @@ void Loader::load_rows(Work& work, const std::vector<const stage::FileEntry*>& f
   for (const stage::FileEntry* entry : files) {
     try {
       load_file(*entry);
-    } catch (const Failure& failure) {
+    } catch (Failure& failure) {
+      if (failure.table.empty()) failure.table = name;
       // A line that makes no sense in a file that is not the one of the manifest: then that is the news.
       if (failure.exit == Exit::data) stage::verify(log_, *entry);
       throw;

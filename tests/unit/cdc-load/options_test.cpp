@@ -1,0 +1,32 @@
+// cdc-load's words, and metrics that add up.
+#include "cdc-load/options.hpp"
+
+#include <gtest/gtest.h>
+
+namespace {
+
+TEST(Warehouse, is_a_sqlite_file_and_nothing_else_in_this_version) {
+  EXPECT_EQ(cdc_load::sqlite_file("sqlite:w.db"), "w.db");
+  EXPECT_EQ(cdc_load::sqlite_file("sqlite:/var/w.db"), "/var/w.db");
+  EXPECT_EQ(cdc_load::sqlite_file("sqlite:///var/w.db"), "/var/w.db");
+  for (const char* other : {"", "w.db", "sqlite:", "duckdb:w", "postgresql://h/d", "snowflake://a"}) {
+    EXPECT_THROW(static_cast<void>(cdc_load::sqlite_file(other)), base::Failure) << other;
+  }
+}
+
+TEST(Report, adds_what_is_new_since_the_last_time) {
+  tool::Metrics metrics("", "cdc-load");
+  cdc_load::Report report(metrics);
+  warehouse::Totals totals;
+  totals.epochs = 2;
+  totals.rows["public.\"T\""] = 5;
+  report.add(totals);
+  totals.epochs = 3;
+  totals.rows["public.\"T\""] = 9;
+  report.add(totals);
+  const std::string text = metrics.text();
+  EXPECT_NE(text.find("cdc_load_epochs_total{program=\"cdc-load\"} 3\n"), std::string::npos) << text;
+  EXPECT_NE(text.find("table=\"public.\\\"T\\\"\"} 9\n"), std::string::npos) << text;
+}
+
+}  // namespace
