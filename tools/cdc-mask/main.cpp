@@ -1,5 +1,6 @@
-// cdc-mask: a change stream in, what the policy lets through out; fails closed. Reads the policy and the keys before the
-// first line, then runs the filter. Knows the command line; not how a row is masked.
+// cdc-mask: a change stream in, what the policy lets through out; fails closed.
+// Reads the policy and the keys before the first line, then runs the filter. Knows the command line.
+// Must not know how a row is masked.
 #include <memory>
 
 #include "cdc-mask/report.hpp"

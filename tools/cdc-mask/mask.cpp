@@ -1,4 +1,6 @@
-// cdc-mask: what happens with each kind of line. Pure.
+// cdc-mask: what happens with each kind of line. Knows the order of a stream's lines and which of them carry values; a row's
+// values go through the table's plan and nowhere else.
+// Must not know files, clocks or the log; a line is written whole or not at all. Pure.
 #include "cdc-mask/mask.hpp"
 
 #include <utility>

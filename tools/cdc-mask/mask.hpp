@@ -1,5 +1,6 @@
-// cdc-mask: the stream through the policy. Knows the order of a stream's lines and what a plan says about a row; must not
-// know files, clocks or the log: what people should hear is handed to a function. Pure.
+// cdc-mask: the stream through the policy. Knows the order of a stream's lines and what a plan says about a row.
+// Must not know files, clocks or the log: what people should hear is handed to a function.
+// Driven from memory by unit tests and fuzzers. Pure.
 #pragma once
 
 #include <cstdint>

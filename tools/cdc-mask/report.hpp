@@ -1,4 +1,6 @@
-// cdc-mask: what the operator sees of it: log lines and metrics. Knows the log and the metrics file; not how masking works.
+// cdc-mask: what the operator sees of it. Knows the log and the metrics file.
+// Must not know how masking works, and must not see a value.
+// A column is logged once per run, its rows are counted.
 #pragma once
 
 #include <string>

@@ -1,5 +1,6 @@
 // cdc-policy: the sub-commands. Whatever cdc-mask does with a value is done by the same functions here, so that a look-up
 // finds what the mask wrote.
+// Must not know files or streams; must not keep a key after its file's text was made.
 #include "cdc-policy/commands.hpp"
 
 #include <array>

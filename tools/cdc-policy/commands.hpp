@@ -1,5 +1,6 @@
-// cdc-policy: what each sub-command does, with its input and output as values. Knows policy and keys; not the command line,
-// files or standard streams. Pure but for new_key's randomness.
+// cdc-policy: what each sub-command does, with its input and output as values. Knows policy and keys.
+// Must not know the command line, files or standard streams.
+// Pure but for new_keys_file's randomness.
 #pragma once
 
 #include <string>

@@ -1,5 +1,6 @@
-// cdc-policy: keys, checks and look-ups around the policy that cdc-mask applies. Knows the command line, files and standard
-// streams; what a sub-command does stands beside it.
+// cdc-policy: keys, checks and look-ups around the policy that cdc-mask applies.
+// Knows the command line, files and standard streams; what a sub-command does stands beside it.
+// Must not print a key or a value.
 #include <unistd.h>
 
 #include <vector>

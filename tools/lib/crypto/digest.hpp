@@ -1,4 +1,6 @@
-// crypto: OpenSSL behind four small classes: SHA-256, HMAC-SHA-256, random bytes, the spool's cipher. Knows OpenSSL; not what is hashed.
+// crypto: OpenSSL behind four small classes: SHA-256, HMAC-SHA-256, random bytes, the spool's cipher.
+// Knows OpenSSL, which no other room includes. Must not know what is hashed or encrypted, nor where a key came from.
+// Nothing on the row path allocates; what held a key is overwritten when it goes.
 #pragma once
 
 #include <array>

@@ -1,4 +1,6 @@
-// io: secrets files. The mode is read from the open descriptor, so that it is the mode of what is read.
+// io: secrets files. The mode is read from the open descriptor, so that it is the mode of what is read; a new file has its
+// mode before it has content.
+// Must not leave a copy of the secret in memory that it gives back, and must not show it in a message.
 #include "io/secret_file.hpp"
 
 #include <fcntl.h>

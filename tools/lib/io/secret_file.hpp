@@ -1,5 +1,6 @@
-// io: files that hold a secret: read only when nobody else can, created so that nobody else ever could. Knows modes; not
-// what the secret is for.
+// io: files that hold a secret: read only when nobody else can, created so that nobody else ever could.
+// Knows modes and descriptors.
+// Must not know what the secret is for.
 #pragma once
 
 #include <string>

@@ -1,4 +1,6 @@
-// policy: reading keys, deriving the domains' keys, hex on the row path. Pure.
+// policy: reading keys, deriving the domains' keys, hex on the row path. Knows the format of a keys file and the derivation,
+// both of which are an interface: hashes made years ago must still join.
+// Must not show a key in a message or keep one longer than its object lives. Pure.
 #include "policy/keys.hpp"
 
 #include <algorithm>

@@ -1,5 +1,6 @@
 // policy: the keys file, and hashes made with it. A key never hashes a value itself: each domain has a key of its own,
-// derived from it, so that one that leaks does not open the others. Knows HMAC; reads no file. Pure.
+// derived from it, so that one that leaks does not open the others.
+// Knows HMAC; reads no file. Pure.
 #pragma once
 
 #include <optional>

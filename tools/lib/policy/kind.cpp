@@ -1,4 +1,6 @@
-// policy: types to kinds. Pure.
+// policy: types to kinds. Knows PostgreSQL's type names and categories as a schema line gives them.
+// Must not guess: what it does not know is `other`, which passes nothing by a pattern and cannot be hashed.
+// Runs once per column and schema line. Pure.
 #include "policy/kind.hpp"
 
 #include <array>

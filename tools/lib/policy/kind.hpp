@@ -1,5 +1,6 @@
-// policy: who may see what. This file: the kinds of types a rule can name. Knows PostgreSQL's type names as a schema line
-// gives them; not what a rule does with them. Pure.
+// policy: who may see what. This file: the kinds of types a rule can name.
+// Knows PostgreSQL's type names as a schema line gives them.
+// Must not know what a rule does with them. Pure.
 #pragma once
 
 #include <cstdint>

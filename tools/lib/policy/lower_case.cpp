@@ -1,4 +1,6 @@
-// policy: the simple lower-case mapping as ranges, and the canonical form of an e-mail address. Pure.
+// policy: the simple lower-case mapping as ranges, and the canonical form of an e-mail address.
+// Knows Unicode's table, and that its input is UTF-8 because the line was. Must not ask a locale.
+// The table is frozen: a newer one would change hashes that were made already. Pure.
 #include "policy/lower_case.hpp"
 
 #include <algorithm>

@@ -1,5 +1,6 @@
-// policy: one spelling of one address: lower case by Unicode's simple mapping, the same on every machine and in every
-// locale (towlower would ask the locale, and a hash that depends on it does not join). Pure.
+// policy: one spelling of one address: lower case by Unicode's simple mapping, the same on every machine.
+// Must not ask the locale, as towlower would: a hash that depends on it does not join.
+// Knows nothing of rules. Pure.
 #pragma once
 
 #include <cstdint>

@@ -1,4 +1,6 @@
-// policy: reading and matching patterns of names. Pure.
+// policy: reading and matching patterns of names. Knows how PostgreSQL quotes identifiers.
+// Must not fold case or guess what was meant: a name that PostgreSQL would quote and that is not quoted is refused.
+// Runs at schema lines only. Pure.
 #include "policy/pattern.hpp"
 
 namespace policy {

@@ -1,5 +1,6 @@
 // policy: names and patterns of names, written as PostgreSQL writes identifiers. `*` outside quotes stands for any text,
-// also none. Knows identifiers; not what is named. Pure.
+// also none.
+// Knows identifiers; must not know what is named. Pure.
 #pragma once
 
 #include <optional>

@@ -1,4 +1,6 @@
-// policy: plans and pins. Runs once per schema line, so clarity goes before speed. Pure.
+// policy: plans and pins. Knows the rules' outcome for each column and what the column was when it was first seen.
+// Must not let doubt pass: what is not proven is withheld, a key that is hidden stops its table.
+// Runs once per schema line, so clarity goes before speed. Pure.
 #include "policy/plan.hpp"
 
 #include <algorithm>
@@ -83,6 +85,8 @@ std::string_view text_of(Reason reason) {
       return "this type cannot be hashed";
     case Reason::repinned:
       return "it is not proven to be the column that had this name before";
+    case Reason::retyped:
+      return "its type is not the one it had before";
     case Reason::key_withheld:
       return "a column of its key has no rule that lets it through";
   }
@@ -120,11 +124,16 @@ const Hasher& Planner::hasher(const std::string& domain) {
 }
 
 // A name seen before must be the same column still; a new name must be a new column.
-bool Planner::holds(const Pins& pins, const change::Column& column) const {
-  if (!column.bind) return false;
+//
+// out  none: it is what it was, or proven to be new
+Reason Planner::compare(const Pins& pins, const change::Column& column) {
+  if (!column.bind) return Reason::repinned;
   const auto pin = pins.columns.find(column.name);
-  if (pin != pins.columns.end()) return pin->second.bind == column.bind && pin->second.type == column.type;
-  return pins.all_binds_known && !pins.binds.contains(*column.bind);
+  if (pin == pins.columns.end()) {
+    return pins.all_binds_known && !pins.binds.contains(*column.bind) ? Reason::none : Reason::repinned;
+  }
+  if (pin->second.bind != column.bind) return Reason::repinned;
+  return pin->second.type == column.type ? Reason::none : Reason::retyped;
 }
 
 Plan Planner::plan(const change::Schema& schema) {
@@ -160,11 +169,8 @@ Plan Planner::plan(const change::Schema& schema) {
       const Rule& rule = *decision.rule;
       switch (rule.action) {
         case Action::keep:
-          if (first || holds(pins, column)) {
-            entry.way = Way::keep;
-          } else {
-            entry.reason = Reason::repinned;
-          }
+          entry.reason = first ? Reason::none : compare(pins, column);
+          if (entry.reason == Reason::none) entry.way = Way::keep;
           break;
         case Action::hash:
           entry.way = Way::hash;
@@ -204,7 +210,7 @@ Plan Planner::plan(const change::Schema& schema) {
   // What was accepted, and what was there, is remembered whatever the rules say about it.
   for (const change::Column& column : schema.columns) {
     const auto pin = pins.columns.find(column.name);
-    if (pin == pins.columns.end() && (first || holds(pins, column))) {
+    if (pin == pins.columns.end() && (first || compare(pins, column) == Reason::none)) {
       pins.columns.emplace(column.name, Pin{column.bind, column.type});
     }
   }
@@ -223,7 +229,7 @@ Plan Planner::plan(const change::Schema& schema) {
     plan.reason_column = bad_key->name;
     // A table that the policy names is meant to arrive: going on without it would lose rows. One that only patterns touch,
     // or whose key changed under its name, is withheld whole and reported.
-    if (bad_key_reason != Reason::repinned && policy_.names(source_, *table)) {
+    if (bad_key_reason != Reason::repinned && bad_key_reason != Reason::retyped && policy_.names(source_, *table)) {
       std::string message = bad_key_rule != nullptr ? policy_.place_of(*bad_key_rule) + ": " : "";
       message += "column " + bad_key->name + " is part of the key and must be kept or hashed, but " +
                  (bad_key_rule != nullptr ? "the rule says " + bad_key_rule->action_text

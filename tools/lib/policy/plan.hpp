@@ -1,5 +1,6 @@
 // policy: from a schema line to what happens with each column of the table's rows, and the memory of what each column
-// was when it was first seen (a rule is for what a column is, not for what it is called). Pure.
+// was when it was first seen: a rule is for what a column is, not for what it is called.
+// Knows rules and schemas; must not see a value. Pure.
 #pragma once
 
 #include <cstdint>
@@ -30,6 +31,7 @@ enum class Reason : std::uint8_t {
   pattern_too_wide,     ///< only an exact rule may keep this type
   pattern_cannot_hash,  ///< only of the types that can be hashed
   repinned,             ///< under a rule that keeps it stands another column than at first, or one not proven the same
+  retyped,              ///< the same column, but of another type than at first
   key_withheld,         ///< table: a column of its key has no rule that lets it through
 };
 /// A half sentence for people: `no rule names it`.
@@ -118,7 +120,7 @@ class Planner {
   };
 
   const Hasher& hasher(const std::string& domain);
-  [[nodiscard]] bool holds(const Pins& pins, const change::Column& column) const;
+  [[nodiscard]] static Reason compare(const Pins& pins, const change::Column& column);
 
   const Policy& policy_;
   const Keys* keys_;

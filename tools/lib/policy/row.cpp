@@ -1,4 +1,6 @@
-// policy: the per-row path. Pure.
+// policy: the per-row path. Knows tokens and a plan; copies bytes that stay in runs, in the order in which they stand.
+// Must not allocate (but for escaped texts that are hashed), look at a value that is not hashed, or pass a member that the
+// plan does not have. Pure.
 #include "policy/row.hpp"
 
 #include <array>

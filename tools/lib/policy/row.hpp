@@ -1,5 +1,6 @@
 // policy: one parsed line through a plan. The per-row path: bytes that stay are copied in runs, nothing is allocated, no
-// value is looked at unless it is hashed. Pure.
+// value is looked at unless it is hashed.
+// Knows a line's tokens and a plan; must not know rules. Pure.
 #pragma once
 
 #include <string>

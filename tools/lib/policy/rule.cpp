@@ -1,4 +1,6 @@
-// policy: reading rules and choosing among them. Every error is one line that names the file, the line and the field. Pure.
+// policy: reading rules and choosing among them. Knows the policy's language whole, also what this version cannot do.
+// Must not repair or guess: a mistake is refused, and every error is one line that names the file, the line and the field.
+// Must not depend on the order of lines. Pure.
 #include "policy/rule.hpp"
 
 #include <algorithm>

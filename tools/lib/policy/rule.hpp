@@ -1,5 +1,6 @@
-// policy: the text of a policy into rules, and the rule that decides over a column. Order of lines never matters. Knows
-// cdc-policy.5; reads no file, sees no value. Pure.
+// policy: the text of a policy into rules, and the rule that decides over a column. Order of lines never matters.
+// Knows cdc-policy.5; reads no file, sees no value.
+// Must not know the stream beyond what a column is. Pure.
 #pragma once
 
 #include <cstdint>
