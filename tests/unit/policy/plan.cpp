@@ -159,6 +159,37 @@ TEST(Plan, UnderIdentityFullThePrimaryKeyIsTheKey) {
             "key_hidden");
 }
 
+std::string chunk(const std::string& keys) {
+  return R"({"op":"snapshot","state":"begin","table":"public.users","lsn":"00000000/00000001","chunk":0,)" + keys + "}";
+}
+
+TEST(Plan, AChunksKeyLeavesOnlyWhenTheWholeKeyIsKept) {
+  Bench bench(Bench::rule("id", "keep") + Bench::rule("name", "hash:name", "red"));
+  auto kept = bench.planner.plan(users({column("id", "int8", 1, true), column("name", "text", 2)}));
+  std::string into;
+  EXPECT_FALSE(bench.mask.snapshot(bench.parser.parse_copy(chunk(R"("from_key":[1],"to_key":null)")), kept, into));
+
+  Bench other(Bench::rule("id", "keep") + Bench::rule("name", "hash:name", "red"));
+  auto mixed = other.planner.plan(users({column("id", "int8", 1, true), column("name", "text", 2, true)}));
+  for (const char* keys : {R"([7,"Jane"])", R"(["Jane",7])", R"(["Jane"])", R"([7,"Jane",7])"}) {
+    into.clear();
+    EXPECT_TRUE(other.mask.snapshot(other.parser.parse_copy(chunk("\"from_key\":" + std::string(keys))), mixed, into));
+    EXPECT_EQ(into.find("Jane"), std::string::npos) << keys;
+    EXPECT_EQ(into.find("[7"), std::string::npos) << keys;
+    EXPECT_EQ(into.find(",7"), std::string::npos) << keys;
+  }
+}
+
+TEST(Plan, AChunksKeyOfATableWithoutAKeyIsRefused) {
+  Bench bench(Bench::rule("name", "keep"));
+  auto plan = bench.planner.plan(users({column("name", "text", 1)}));
+  std::string into;
+  EXPECT_EQ(
+      refusal([&] { (void)bench.mask.snapshot(bench.parser.parse_copy(chunk(R"("from_key":["Jane"])")), plan, into); }),
+      "bad_value");
+  EXPECT_FALSE(bench.mask.snapshot(bench.parser.parse_copy(chunk(R"("from_key":null,"to_key":null)")), plan, into));
+}
+
 TEST(Plan, NamesTwiceAreRefused) {
   Bench bench(Bench::rule("id", "keep"));
   EXPECT_EQ(refusal([&] {

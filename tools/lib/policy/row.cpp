@@ -6,6 +6,7 @@
 #include <array>
 #include <cstring>
 #include <span>
+#include <vector>
 
 #include "base/failure.hpp"
 #include "json/tokens.hpp"
@@ -203,36 +204,32 @@ bool RowMask::row(const change::Line& line, Plan& plan, std::string& into) {
 }
 
 bool RowMask::snapshot(const change::Line& line, Plan& plan, std::string& into) {
-  if (plan.keeps_key) return false;
+  std::vector<const ColumnPlan*> key;
+  const ColumnPlan* hashed = nullptr;
+  for (const ColumnPlan& entry : plan.columns) {
+    if (!entry.key) continue;
+    key.push_back(&entry);
+    if (entry.way == Way::hash && hashed == nullptr) hashed = &entry;
+  }
+  if (!key.empty() && plan.keeps_key) return false;
   Cursor at{into, line.raw.data()};
-  line.root().each_member([&](std::string_view name, const json::Value& keys) {
-    if (name != "from_key" && name != "to_key") return;
-    if (keys.is_null()) return;
-    const auto refuse = [&] {
-      throw base::Failure(base::Exit::data, "bad_value",
-                          "a chunk's key is not one value for each column of the table's key")
+  line.root().each_member([&](std::string_view name, const json::Value& values) {
+    if ((name != "from_key" && name != "to_key") || values.is_null()) return;
+    if (hashed == nullptr || values.kind() != json::Kind::array) {
+      throw base::Failure(base::Exit::data, "bad_value", "a chunk's key is no list, or of a table without a key")
           .at_table(plan.schema.table);
-    };
-    if (keys.kind() != json::Kind::array) refuse();
-    const ColumnPlan* hashing = nullptr;
-    std::size_t width = 0;
-    for (const ColumnPlan& entry : plan.columns) {
-      if (!entry.key) continue;
-      ++width;
-      if (entry.way == Way::hash && hashing == nullptr) hashing = &entry;
     }
     std::size_t elements = 0;
-    std::size_t next_key = 0;
-    keys.each_element([&](const json::Value& element) {
-      ++elements;
-      while (next_key < plan.columns.size() && !plan.columns[next_key].key) ++next_key;
-      if (next_key == plan.columns.size() || hashing == nullptr) refuse();
-      const ColumnPlan& own = plan.columns[next_key++];
+    values.each_element([&](const json::Value&) { ++elements; });
+    // One element for each column of the key in the schema's order, each under its column's hash; whatever else it is, under one.
+    std::size_t next = 0;
+    values.each_element([&](const json::Value& element) {
+      const ColumnPlan* own = elements == key.size() ? key[next++] : hashed;
+      if (own->way != Way::hash) own = hashed;
       const json::Token& value = element.token();
       at.skip(value.begin, end_of(value));
-      hash(own.way == Way::hash ? own : *hashing, value, at.into);
+      hash(*own, value, at.into);
     });
-    if (elements != width) refuse();
   });
   if (!at.changed) return false;
   at.copy_to(line.raw.data() + line.raw.size());
