@@ -220,8 +220,9 @@ durable_end() {
     "${READ[@]}" --ack ack >out &
     reader=$!
     wait_until 10 grep -q '"op":"commit"' out
-    # Two status updates later it would have moved.
-    wait_until 10 sql_says t "SELECT reply_time > now() FROM pg_stat_replication, pg_sleep(0.1) WHERE pid = (SELECT active_pid FROM pg_replication_slots WHERE slot_name = '$slot') OR now() - reply_time < '1 s'"
+    # A status update of a second later has looked at the file, and would have moved the slot.
+    then=$(sql "SELECT clock_timestamp() + '1 s'")
+    wait_until 10 sql_says t "SELECT reply_time > '$then' FROM pg_stat_replication JOIN pg_replication_slots ON pid = active_pid WHERE slot_name = '$slot'"
     kill -9 "$reader"
     wait "$reader" || true # lint: it was killed
     wait_until 10 sql_says f "SELECT active FROM pg_replication_slots WHERE slot_name = '$slot'"
@@ -385,6 +386,29 @@ durable_end() {
   reader=
   ((status == 75))
   grep -q 'err=sqlstate_57P01 class=retry' log
+}
+
+@test "a server that goes silent is given up after twice its timeout and 30 s" {
+  publish
+  PGOPTIONS='-c wal_sender_timeout=1s' "${READ[@]}" >out 2>log &
+  reader=$!
+  wait_until 10 test -s out
+  pid=$(sql "SELECT active_pid FROM pg_replication_slots WHERE slot_name = '$slot'")
+  kill -STOP "$pid"
+  local begin=$SECONDS
+  status=0
+  wait "$reader" || status=$?
+  reader=
+  kill -CONT "$pid"
+  ((status == 75))
+  ((SECONDS - begin >= 30 && SECONDS - begin <= 45))
+  grep -q err=server_silent log
+}
+
+@test "a database without an encoding is refused" {
+  psql -Xq -d postgres -c "CREATE DATABASE ascii ENCODING 'SQL_ASCII' LC_COLLATE 'C' LC_CTYPE 'C' TEMPLATE template0"
+  run -78 --separate-stderr env PGDATABASE=ascii "${READ[@]}"
+  [[ $stderr == *err=no_encoding* && -z $output ]]
 }
 
 @test "what cannot be read is refused with the command that repairs it" {

@@ -100,11 +100,11 @@ void Output::hand_over() {
     if (!free_blocks_.empty()) {
       block_.swap(free_blocks_.back());
       free_blocks_.pop_back();
-    } else {
-      block_.reserve(kKeepBytes);
     }
   }
+  if (block_.capacity() > 2 * kKeepBytes) std::string().swap(block_);
   block_.clear();
+  block_.reserve(kKeepBytes);
   pieces_.push_back(std::move(piece));
   waiting_.fetch_add(1, std::memory_order_release);
   ready_.notify_all();
@@ -201,7 +201,7 @@ void Output::run() {
       const std::lock_guard lock(mutex_);
       if (in_memory) {
         --memory_blocks_;
-        if (piece.block.capacity() <= kKeepBytes + 64 && free_blocks_.size() < kMemoryBlocks) {
+        if (piece.block.capacity() <= 2 * kKeepBytes && free_blocks_.size() < kMemoryBlocks) {
           piece.block.clear();
           free_blocks_.push_back(std::move(piece.block));
         }

@@ -41,6 +41,8 @@ constexpr std::int64_t kFinalAckLookGapMs = 20;
 constexpr std::int64_t kFinalAckWaitMs = 60'000;  // after the stream's end, for the last program to make it durable
 constexpr std::int64_t kStopGraceMs = 10'000;     // a server that is shutting down waits for our last confirmation
 constexpr std::int64_t kEndWaitMs = 5'000;
+constexpr std::int64_t kLastLinesMs = 5'000;
+constexpr std::uint32_t kOldestServer = 140000;
 constexpr std::int64_t kVisibleWaitMs = 200;
 constexpr std::int64_t kGiveGapMs = 5;
 constexpr std::int64_t kCountGapMs = 1'000;
@@ -88,6 +90,7 @@ class Run {
   void advance();
   void finish_reading();
   void end_session();
+  void give_what_is_whole() noexcept;
   void give_output();
   void count();
   void wait();
@@ -151,6 +154,15 @@ void Run::start() {
   // A look-up in the catalog must not keep the stream's socket unread for long.
   session_.query("SET statement_timeout = '8s'", "prepare the session");
 
+  if (session_.server_version() < kOldestServer) {
+    throw Failure(Exit::refused, "old_server", "cannot read from a server older than PostgreSQL 14");
+  }
+  if (session_.query("SHOW server_encoding", "read a setting").text(0, 0) == "SQL_ASCII") {
+    throw Failure(
+        Exit::refused, "no_encoding",
+        "the database's encoding is SQL_ASCII: nobody knows which characters its bytes are, so they cannot become"
+        " UTF-8; repair: copy the database into one with an encoding");
+  }
   const auto slot = pg::find_slot(session_, options_.slot);
   pg::refuse_slot(options_.slot, slot, session_.database());
   if (!pg::publication_exists(session_, options_.publication)) {
@@ -244,7 +256,8 @@ void Run::run() {
   try {
     start();
     while (phase_ != Phase::ended) turn();
-  } catch (Failure& failure) {
+  } catch (const Failure& failure) {
+    give_what_is_whole();
     // The publication exists now, or start() would have said so: it did not when these rows were written.
     if (failure.slug == "sqlstate_42704") {
       throw Failure(Exit::refused, "publication_missing",
@@ -437,6 +450,21 @@ void Run::end_session() {
   } catch (const Failure& failure) {
     // Everything owed has been written; a confirmation that did not arrive only makes changes come again.
     logging::event(logging::Level::info, failure.message, {{"err", failure.slug}});
+  }
+}
+
+// Trouble: lines that were finished before it still go out, for as long as the next program takes them soon.
+void Run::give_what_is_whole() noexcept {
+  try {
+    output_.hand_over();
+    for (const std::int64_t until_ms = tool::steady_ms() + kLastLinesMs; !output_.idle();) {
+      const std::int64_t left_ms = until_ms - tool::steady_ms();
+      pollfd entry{output_.wake_fd(), POLLIN, 0};
+      if (left_ms <= 0 || poll(&entry, 1, static_cast<int>(left_ms)) <= 0) return;
+      output_.clear_wake();
+      output_.check();
+    }
+  } catch (...) {  // the first trouble is the one to tell
   }
 }
 
