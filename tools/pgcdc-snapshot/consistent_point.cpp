@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "base/failure.hpp"
+#include "crypto/digest.hpp"
 #include "logging/event.hpp"
 #include "pg/slot.hpp"
 #include "tool/filter.hpp"
@@ -42,6 +43,52 @@ std::string blocker(pg::Connection& session, const Mark& mark) {
   // Its age is shown to pg_read_all_stats only.
   if (!found.is_null(0, 4)) words += ", " + std::string(found.text(0, 4)) + " s old";
   return words;
+}
+
+struct Exported {
+  base::Lsn lsn;
+  std::string name;
+};
+
+Exported export_snapshot(pg::Connection& session, pg::Connection& stream, std::uint64_t limit_s) {
+  stream.show_server_words(true);
+  stream.interrupt_when([] { return tool::stop_asked(); });
+  // Its end by this limit leaves nothing behind; statement_timeout does not act on it.
+  stream.query("SET lock_timeout = " + std::to_string(std::min<std::uint64_t>(limit_s, 1'000'000) * 1000),
+               "prepare the session");
+  try {
+    const pg::Result made =
+        stream.query("CREATE_REPLICATION_SLOT " + pg::identifier("pgcdc_copy_" + crypto::random_id()) +
+                         " TEMPORARY LOGICAL pgoutput " +
+                         (session.server_version() >= 150000 ? "(SNAPSHOT 'export')" : "EXPORT_SNAPSHOT"),
+                     "export a snapshot");
+    const auto lsn = base::parse_lsn(made.text(0, 1));
+    if (!lsn) throw Failure(Exit::bug, "bad_position", "the server's consistent point is no position");
+    return Exported{*lsn, std::string(made.text(0, 2))};
+  } catch (const Failure& failure) {
+    if (failure.slug != "sqlstate_55P03") throw;
+    const std::string words = blocker(session, mark(session));
+    throw Failure(Exit::retry, "blocked",
+                  "could not take a snapshot within " + std::to_string(limit_s) + " s: " +
+                      (words.empty() ? "transactions that wrote have only just ended"
+                                     : words + ", is not finished; end it, or wait longer with --max-seconds"));
+  }
+}
+
+// The files that hold the tables' rows, and their partitions' rows, as one text: another one after a rewrite.
+std::string files_of(pg::Connection& session, std::span<const Locked> tables) {
+  if (tables.empty()) return "";
+  std::string relids;
+  for (const Locked& table : tables) relids += (relids.empty() ? "" : ",") + std::to_string(table.relid.value);
+  return std::string(
+      session
+          .query(
+              "SELECT string_agg(DISTINCT relid || ':' || pg_relation_filenode(relid), ' ') FROM (SELECT oid AS relid "
+              "FROM unnest('{" +
+                  relids + "}'::oid[]) AS t (oid) UNION SELECT p.relid FROM unnest('{" + relids +
+                  "}'::oid[]) AS t (oid), LATERAL pg_partition_tree(t.oid::regclass) AS p) AS all_of_them",
+              "look up the tables' files")
+          .text(0, 0));
 }
 
 }  // namespace
@@ -82,21 +129,27 @@ void wait_for_older(pg::Connection& session, const Mark& mark, std::uint64_t lim
   }
 }
 
-Snapshot take_snapshot(pg::Connection& session, const Mark& mark, std::span<const std::string> tables) {
+Snapshot take_snapshot(pg::Connection& session, pg::Connection& stream, const Mark& mark,
+                       std::span<const Locked> tables, std::uint64_t limit_s) {
+  const std::string files_before = files_of(session, tables);
+  const Exported exported = export_snapshot(session, stream, limit_s);
+  if (exported.lsn < mark.lsn) {
+    throw Failure(Exit::bug, "snapshot_too_old", "the snapshot does not hold what was waited for");
+  }
   session.query("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", "begin the copy");
+  session.query("SET TRANSACTION SNAPSHOT " + pg::literal(exported.name), "take the snapshot over");
   if (!tables.empty()) {
     std::string lock = "LOCK TABLE ";
-    for (std::size_t i = 0; i < tables.size(); ++i) lock += (i == 0 ? "" : ", ") + tables[i];
+    for (std::size_t i = 0; i < tables.size(); ++i) lock += (i == 0 ? "" : ", ") + tables[i].name;
     session.query(lock + " IN ACCESS SHARE MODE", "lock the tables against changes of their form");
   }
-  // The first query takes the snapshot.
-  const pg::Result taken =
-      session.query("SELECT pg_snapshot_xmin(pg_current_snapshot()) >= '" + std::to_string(mark.next_xid) +
-                        "'::xid8, to_char(now() AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"')",
-                    "take the snapshot");
-  if (!taken.truth(0, 0))
-    throw Failure(Exit::bug, "snapshot_too_old", "the snapshot does not hold what was waited for");
-  return Snapshot{pg::end_of_log(session), std::string(taken.text(0, 1))};
+  // A table's file is looked up as it is now, not as of the snapshot.
+  if (files_of(session, tables) != files_before) {
+    throw Failure(Exit::retry, "table_rewritten", "a table was rewritten or truncated while the snapshot was taken");
+  }
+  const pg::Result taken = session.query(
+      "SELECT to_char(now() AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"')", "read the time of the snapshot");
+  return Snapshot{exported.lsn, pg::end_of_log(session), std::string(taken.text(0, 0))};
 }
 
 }  // namespace snapshot

@@ -33,16 +33,33 @@ struct Mark {
 void wait_for_older(pg::Connection& session, const Mark& mark, std::uint64_t limit_s);
 
 /// A snapshot that is open in the session's transaction.
+///
+/// lsn  a transaction is in the snapshot exactly when its commit record lies before this
 struct Snapshot {
+  base::Lsn lsn;
   base::Lsn high;  ///< end of the log after it was taken
   std::string ts;  ///< its time, as the stream writes times; not later than the snapshot
 };
 
-/// Opens the transaction, locks the tables against changes of their form (a table that is rewritten after the snapshot would
-/// look empty in it), and only then takes the snapshot.
+/// One of the tables: its SQL name, and its number.
+struct Locked {
+  std::string name;
+  base::Oid relid;
+};
+
+/// Has the server decode up to a point where it knows exactly which transactions are in its snapshot (a temporary slot, which
+/// is gone with its connection), takes that snapshot over into the session's transaction, and locks the tables against changes
+/// of their form. A position that is merely read near a snapshot would not do: a row that got another key between the two
+/// would stand in the copy as it is, and be moved there again by the stream, from a row that is another one by then.
 ///
-/// in   tables  SQL names
-/// err  retry/sqlstate_55P03 when a table stays locked; bug/snapshot_too_old when the snapshot does not hold the mark
-[[nodiscard]] Snapshot take_snapshot(pg::Connection& session, const Mark& mark, std::span<const std::string> tables);
+/// in   session  outside of a transaction
+///      stream   a replication session, used for nothing else; may be closed afterwards
+///      limit_s  how long to wait for transactions that are writing
+/// err  retry/blocked, retry/interrupted as wait_for_older; retry/sqlstate_55P03 when a table stays locked;
+///      retry/table_rewritten: a table's rows were written anew meanwhile, the snapshot would see none of them;
+///      bug/snapshot_too_old when the snapshot does not hold the mark
+/// src  postgres-facts 12, 13; PostgreSQL docs, CREATE_REPLICATION_SLOT, SNAPSHOT 'export'
+[[nodiscard]] Snapshot take_snapshot(pg::Connection& session, pg::Connection& stream, const Mark& mark,
+                                     std::span<const Locked> tables, std::uint64_t limit_s);
 
 }  // namespace snapshot

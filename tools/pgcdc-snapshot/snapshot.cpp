@@ -58,8 +58,8 @@ class Run {
 
  private:
   void check_slot(const Mark& mark);
-  change::Source source_line(const Mark& mark);
-  void copy_table(const Target& target, const Mark& mark, const Snapshot& snapshot);
+  change::Source source_line(const Snapshot& snapshot);
+  void copy_table(const Target& target, const Snapshot& snapshot);
 
   const Options& options_;
   Wanted wanted_;
@@ -104,7 +104,7 @@ void Run::check_slot(const Mark& mark) {
   catalog_.emplace(session_, options_.publication, slot->catalog_xmin);
 }
 
-change::Source Run::source_line(const Mark& mark) {
+change::Source Run::source_line(const Snapshot& snapshot) {
   const pg::Result about = session_.query(
       "SELECT (SELECT system_identifier FROM pg_control_system()), "
       "('x' || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8))::bit(32)::int",
@@ -118,21 +118,21 @@ change::Source Run::source_line(const Mark& mark) {
   source.server_version = session_.server_version();
   source.database = session_.database();
   source.slot = options_.slot;
-  source.start = mark.lsn;
+  source.start = snapshot.lsn;
   return source;
 }
 
-void Run::copy_table(const Target& target, const Mark& mark, const Snapshot& snapshot) {
+void Run::copy_table(const Target& target, const Snapshot& snapshot) {
   const std::optional<pg::Table> table = catalog_->table(target.relid);
   if (!table) throw Failure(Exit::bug, "table_gone", "a table of the publication is not in the catalog");
   pg::Description description = catalog_->describe(*table);
-  description.schema.lsn = mark.lsn;
+  description.schema.lsn = snapshot.lsn;
   description.schema.version = 1;
   change::encode(out_.buffer(), description.schema);
 
   change::Chunk chunk;
   chunk.table = description.schema.table;
-  chunk.lsn = mark.lsn;
+  chunk.lsn = snapshot.lsn;
   change::encode(out_.buffer(), chunk);
 
   std::string columns;
@@ -148,7 +148,7 @@ void Run::copy_table(const Target& target, const Mark& mark, const Snapshot& sna
                                             name + (target.filter.empty() ? "" : " WHERE " + target.filter) +
                                             ") TO STDOUT";
 
-  RowEncoder encoder(description.schema, std::move(description.shapes), mark.lsn, snapshot.ts);
+  RowEncoder encoder(description.schema, std::move(description.shapes), snapshot.lsn, snapshot.ts);
   const std::string label = "table=\"" + chunk.table + "\"";
   std::uint64_t counted = 0;
   metrics_.add("cdc_snapshot_rows_total", label, 0);
@@ -180,18 +180,21 @@ Exit Run::copy() {
   const Mark mark = snapshot::mark(session_);
   check_slot(mark);
   wait_for_older(session_, mark, options_.wait_s);
-  std::vector<std::string> names;
-  for (const Target& target : targets) names.push_back(sql_name(target.schema, target.name));
-  const Snapshot snapshot = take_snapshot(session_, mark, names);
+  std::vector<Locked> tables;
+  for (const Target& target : targets) tables.push_back({sql_name(target.schema, target.name), target.relid});
+  const Snapshot snapshot = [&] {
+    pg::Connection stream = pg::Connection::open(options_.dsn, pg::Mode::replication, "pgcdc-snapshot");
+    return take_snapshot(session_, stream, mark, tables, options_.wait_s);
+  }();
   if (read_targets(session_, options_.publication, wanted_) != targets) {
     throw Failure(Exit::retry, "publication_changed", "the publication changed while the snapshot was taken");
   }
   logging::event(logging::Level::info, "snapshot taken",
-                 {{"lsn", base::format(mark.lsn)}, {"tables", std::to_string(targets.size())}});
+                 {{"lsn", base::format(snapshot.lsn)}, {"tables", std::to_string(targets.size())}});
   metrics_.set("cdc_snapshot_tables", "", static_cast<double>(targets.size()));
   metrics_.set("cdc_snapshot_tables_done", "", 0);
 
-  change::encode(out_.buffer(), source_line(mark));
+  change::encode(out_.buffer(), source_line(snapshot));
   for (const Target& target : targets) {
     // A table is the boundary: half of one is no use to anybody, the finished ones are.
     if (tool::stop_asked()) {
@@ -199,7 +202,7 @@ Exit Run::copy() {
       throw Failure(Exit::retry, "interrupted", "asked to stop before every table was copied");
     }
     try {
-      copy_table(target, mark, snapshot);
+      copy_table(target, snapshot);
     } catch (Failure& failure) {
       if (failure.table.empty()) failure.table = change::quote_table(target.schema, target.name);
       throw;
