@@ -2,6 +2,7 @@
 # Which column a column is, when the catalog is ahead of the stream: proven, or not said, never wrong. A policy that lets a column
 # through in clear relies on it. The pure part, with random histories, is unit-tested (pg, align).
 bats_require_minimum_version 1.5.0
+set -o pipefail
 load cluster
 
 setup_file() { cluster_start; }

@@ -2,6 +2,7 @@
 # Every kind of value on a real server: what the copy and the stream print, byte for byte, and that neither depends on what
 # server, database and role are set to. Knows: the table of values in cdc-stream.5. The pure part has unit tests (value).
 bats_require_minimum_version 1.5.0
+set -o pipefail
 load cluster
 
 setup_file() {
