@@ -79,14 +79,14 @@ no_timeout_in_log() {
 }
 
 @test "a filter notices that its consumer is gone also when it has nothing to write" {
-  local tool status
+  local tool
   mkfifo lines
   printf '%s\t%s\tany\tgreen\tkeep\t-\t-\n' public.orders id public.orders total public.orders note >policy
   for tool in 'cdc-mask --policy policy' 'cdc-batch --spool spool'; do
     exec 7<>lines
     stream >&7
     # shellcheck disable=SC2086
-    { status=0; timeout 10 $tool <lines 7<&- || status=$?; echo "$status" >status; } | head -n 1 >/dev/null
+    { timeout 10 $tool <lines 7<&- && echo 0 >status || echo $? >status; } | head -n 1 >/dev/null
     exec 7<&-
     [[ $(<status) == 141 ]] || { echo "$tool: ended with $(<status)"; return 1; }
   done
