@@ -37,7 +37,7 @@ int main(int argc, char** argv) {
     metrics.declare("cdc_batch_bytes_total", "Bytes of the files they became.");
     const auto count = [&](const stage::Common& manifest) {
       for (const stage::FileEntry& file : manifest.files) {
-        metrics.add("cdc_batch_rows_total", "table=\"" + file.table + "\"", static_cast<double>(file.rows));
+        metrics.add("cdc_batch_rows_total", tool::label("table", file.table), static_cast<double>(file.rows));
         metrics.add("cdc_batch_raw_bytes_total", "", static_cast<double>(file.raw_bytes));
         metrics.add("cdc_batch_bytes_total", "", static_cast<double>(file.bytes));
       }

@@ -11,6 +11,16 @@
 
 namespace tool {
 
+std::string label(std::string_view name, std::string_view value) {
+  std::string text(name);
+  text += "=\"";
+  for (const char c : value) {
+    if (c == '"' || c == '\\') text.push_back('\\');
+    c == '\n' ? text.append("\\n") : text.append(1, c);
+  }
+  return text += '"';
+}
+
 Metrics::Metrics(std::string path, std::string_view program) : path_(std::move(path)), program_(program) {}
 
 void Metrics::declare(std::string_view name, std::string_view help) {

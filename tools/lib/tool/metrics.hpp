@@ -9,6 +9,9 @@
 
 namespace tool {
 
+/// One label as the text format wants it: `table="public.\"T\""`, quotes, backslashes and line breaks escaped.
+[[nodiscard]] std::string label(std::string_view name, std::string_view value);
+
 class Metrics {
  public:
   /// in   path  where write() puts the file; empty = nowhere
