@@ -36,6 +36,31 @@ void check_digest(const stage::FileEntry& file) {
   }
 }
 
+// A file of commits, one after the other.
+class CommitFile {
+ public:
+  explicit CommitFile(std::optional<stage::LineFile> file) : file_(std::move(file)) { step(); }
+  [[nodiscard]] const std::optional<stage::CommitMark>& head() const { return head_; }
+  void step() {
+    std::string_view text;
+    head_.reset();
+    if (!file_ || !file_->next(text)) {
+      file_.reset();
+      return;
+    }
+    const change::Line& line = parser_.parse(text);
+    head_ = stage::CommitMark{line.lsn_value(), line.xid, std::string(line.ts)};
+  }
+  void skip_to(base::Lsn lsn) {
+    while (head_ && head_->lsn < lsn) step();
+  }
+
+ private:
+  std::optional<stage::LineFile> file_;
+  change::Parser parser_;
+  std::optional<stage::CommitMark> head_;
+};
+
 }  // namespace
 
 Put::Put(stage::Store& store, std::string temporary) : store_(store), temporary_(std::move(temporary)) {}
@@ -164,35 +189,32 @@ void Put::consume(const stage::FileEntry& file) {
   last_path_ = file.path;
 }
 
+// Commit by commit, where the log still has its data: what comes again must be what came before.
 void Put::check_overlap(const stage::Epoch& epoch) {
-  std::vector<stage::CommitMark> stored_marks;
-  auto position = log_->near(epoch.from);
-  while (position && *position < epoch.to) {
+  CommitFile came(epoch.commits ? std::optional(stage::LineFile::open_spooled(*epoch.commits)) : std::nullopt);
+  for (auto position = log_->near(epoch.from); position && *position < epoch.to;) {
     const auto stored = log_->at(*position);
-    if (!stored) break;
-    const auto& mark = stored->epoch.commit;
-    if (mark && mark->lsn >= epoch.from && mark->lsn < epoch.to) stored_marks.push_back(*mark);
+    if (!stored) return;
     position = stored->epoch.to;
+    if (stored->epoch.pruned || stored->epoch.to <= epoch.from) continue;
+    const base::Lsn begin = std::max(stored->epoch.from, epoch.from);
+    const base::Lsn end = std::min(stored->epoch.to, epoch.to);
+    const auto& commits = stored->epoch.commits;
+    CommitFile had(commits ? std::optional(stage::LineFile::open(*log_, *commits)) : std::nullopt);
+    came.skip_to(begin);
+    had.skip_to(begin);
+    for (;; came.step(), had.step()) {
+      const bool came_here = came.head() && came.head()->lsn < end;
+      const bool had_here = had.head() && had.head()->lsn < end;
+      if (!came_here && !had_here) break;
+      if (!came_here || !had_here || *came.head() != *had.head()) {
+        const base::Lsn lsn = (had_here ? had : came).head()->lsn;
+        throw Failure(Exit::refused, "diverged",
+                      "the stream's commits are not those of the stage at " + base::format(lsn) + ": another history")
+            .at_lsn(lsn);
+      }
+    }
   }
-  const auto diverged = [&](base::Lsn lsn) {
-    throw Failure(Exit::refused, "diverged",
-                  "the stream's commits are not those of the stage at " + base::format(lsn) + ": another history")
-        .at_lsn(lsn);
-  };
-  auto expected = stored_marks.begin();
-  if (expected == stored_marks.end()) return;
-  if (!epoch.commits) diverged(expected->lsn);
-  stage::LineFile commits = stage::LineFile::open_spooled(*epoch.commits);
-  std::string_view text;
-  while (commits.next(text)) {
-    if (expected == stored_marks.end()) continue;
-    const change::Line& line = parser_.parse(text);
-    const base::Lsn lsn = line.lsn_value();
-    if (lsn < expected->lsn) continue;
-    if (stage::CommitMark{lsn, line.xid, std::string(line.ts)} != *expected) diverged(expected->lsn);
-    ++expected;
-  }
-  if (expected != stored_marks.end()) diverged(expected->lsn);
 }
 
 // in   first_ts  set to the time of the first line that stays, if it is empty

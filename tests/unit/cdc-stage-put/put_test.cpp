@@ -241,7 +241,26 @@ TEST_F(PutTest, AnotherHistoryIsRefused) {
   EXPECT_EQ(outcome([&] { give(epoch(0x100, 0x150, {0x110, 0x120, 0x140}, 10)); }), "78 diverged");
   EXPECT_EQ(outcome([&] { give(epoch(0x100, 0x150, {0x110, 0x140})); }), "78 diverged");
   EXPECT_EQ(outcome([&] { give(epoch(0x100, 0x150, {})); }), "78 diverged");
+  EXPECT_EQ(outcome([&] { give(epoch(0x100, 0x150, {0x120, 0x140})); }), "78 diverged");
+  EXPECT_EQ(outcome([&] { give(epoch(0x100, 0x150, {0x110, 0x118, 0x120, 0x140})); }), "78 diverged");
+  EXPECT_EQ(outcome([&] { give(epoch(0x118, 0x128, {0x118, 0x120})); }), "78 diverged");
   EXPECT_EQ(log(), "[100,130) 110 120;");
+}
+
+TEST_F(PutTest, AnOverlapWithEpochsWhoseDataAreGoneIsComparedWhereTheyAreNot) {
+  give(source_line());
+  give(epoch(0x100, 0x118, {0x110}));
+  give(epoch(0x118, 0x128, {0x120}));
+  {
+    const std::string stub = R"({"from":"00000000/00000100","to":"00000000/00000118","sha256":")" +
+                             std::string(64, 'd') + R"(","pruned":true})";
+    std::ofstream(folder_ + "/stage/main/0/log/0000000000000100.json") << stub;
+  }
+  restart();
+  give(source_line());
+  EXPECT_EQ(outcome([&] { give(epoch(0x100, 0x138, {0x110, 0x11C, 0x120, 0x130})); }), "78 diverged");
+  EXPECT_EQ(outcome([&] { give(epoch(0x100, 0x138, {0x110, 0x120, 0x130})); }), "0");
+  EXPECT_EQ(acks_.back(), 0x138u);
 }
 
 TEST_F(PutTest, TheStageOfAnotherClusterEraOrLaterTimelineIsRefused) {
