@@ -149,7 +149,7 @@ void Run::copy_table(const Target& target, const Snapshot& snapshot) {
                                             ") TO STDOUT";
 
   RowEncoder encoder(description.schema, std::move(description.shapes), snapshot.lsn, snapshot.ts);
-  const std::string label = "table=\"" + chunk.table + "\"";
+  const std::string label = tool::label("table", chunk.table);
   std::uint64_t counted = 0;
   metrics_.add("cdc_snapshot_rows_total", label, 0);
   const auto count = [&] {

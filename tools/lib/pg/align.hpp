@@ -44,7 +44,7 @@ struct Candidate {
 /// in   columns     names of the message's columns, in order
 ///      candidates  in order of attnum, as of a catalog snapshot in which the message's transaction is visible
 /// out  for each column the index of its candidate, or nothing
-/// src  PostgreSQL, logicalrep_write_attrs; cdc-stream.5, BINDING
+/// src  PostgreSQL, logicalrep_write_attrs; cdc-stream.5, Tables and columns
 [[nodiscard]] std::vector<std::optional<std::size_t>> align(std::span<const std::string_view> columns,
                                                             std::span<const Candidate> candidates);
 
