@@ -38,7 +38,7 @@ masked() {
 forms() {
   local shift
   echo "$1"
-  printf %s "$1" | xxd -p
+  printf %s "$1" | od -An -v -tx1 | tr -d ' \n' && echo
   for shift in 0 1 2; do printf %s "${1:shift}" | base64 -w0 | cut -c1-12 && echo; done
 }
 

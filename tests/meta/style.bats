@@ -82,6 +82,21 @@ shell() {
   settle shellcheck shell
 }
 
+# Programs that developers have and a bare Debian has not; scripts/install-packages would have to install them first.
+absent() {
+  local file
+  for file in $(shell_files); do
+    [[ $file != tests/meta/style.bats ]] || continue
+    echo "= $file"
+    grep -nE '(^|[|;&(`] *|\b(then|do|run|run -[0-9]+|exec|timeout [0-9]+) )(xxd|hexdump|python3?|curl|wget|strace|ltrace|lsof|fuser|bc|dc|xz|rsync|socat|nc|tmux|expect|parallel|sudo|less|file|ip|ss|vim?)( |$)' "$file" | grep -vE '^[0-9]+: *#' |
+      sed -E "s/^([0-9]+):.*/! ${file//\//\\/}:\1 calls a program that a bare Debian has not/"
+  done
+}
+
+@test "scripts and tests call only programs that are installed for them" {
+  settle absent absent
+}
+
 machines() {
   local file
   for file in $(files .); do
