@@ -265,8 +265,9 @@ TEST_F(BatchTest, OfACutTransactionNothingLeavesWhereverItWasCut) {
     for (int seq = 0; seq < 40; ++seq)
       give(insert(seq % 3 == 0 ? "public.u" : "public.t", 0x110, seq, std::to_string(seq)));
     give(commit(0x110, 0x120, 40));
+    give(insert("public.t", 0x120, 0, "1000"));
     give(schema("public.v"));
-    for (int seq = 0; seq < tail; ++seq) give(insert(seq % 2 == 0 ? "public.v" : "public.t", 0x120, seq, "1000"));
+    for (int seq = 1; seq <= tail; ++seq) give(insert(seq % 2 == 0 ? "public.v" : "public.t", 0x120, seq, "1000"));
     const std::size_t before = epochs().size();
     EXPECT_EQ(slug_of([&] { end(); }), "cut_short");
     const auto all = epochs();
@@ -274,6 +275,7 @@ TEST_F(BatchTest, OfACutTransactionNothingLeavesWhereverItWasCut) {
     const stage::Epoch& epoch = all.back();
     EXPECT_EQ(epoch.to, base::Lsn{0x120});
     EXPECT_EQ(epoch.rows, 40u);
+    EXPECT_EQ(epoch.schemas, (std::vector<std::string>{schema("public.t"), schema("public.u")})) << "not public.v";
     int rows = 0;
     for (const auto& file : epoch.files) {
       for (const std::string& text : content(file)) {
