@@ -180,7 +180,7 @@ void Fold::grow() {
 std::uint32_t Fold::find_or_add(std::string_view key) {
   const std::uint32_t found = find(key);
   if (found != kNone) return found;
-  if (slots_.size() < (nets_.size() + 1) * 2) grow();
+  if (slots_.size() * 3 < (nets_.size() + 1) * 4) grow();
   const auto index = static_cast<std::uint32_t>(nets_.size());
   Net net;
   net.key_size = static_cast<std::uint32_t>(key.size());

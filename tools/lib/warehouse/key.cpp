@@ -67,6 +67,20 @@ bool is_no_number(std::string_view raw) { return raw == "\"NaN\"" || raw == "\"I
 
 bool parse_integer(std::string_view raw, std::int64_t& into) {
   if (is_string(raw)) raw = inner(raw);
+  // Nearly every number is short and has no sign: it cannot overflow, so nothing needs to be looked at twice.
+  if (!raw.empty() && raw.size() <= 18) {
+    std::uint64_t value = 0;
+    std::size_t i = 0;
+    for (; i < raw.size(); ++i) {
+      const auto digit = static_cast<unsigned>(raw[i] - '0');
+      if (digit > 9) break;
+      value = value * 10 + digit;
+    }
+    if (i == raw.size()) {
+      into = static_cast<std::int64_t>(value);
+      return true;
+    }
+  }
   const auto result = std::from_chars(raw.data(), raw.data() + raw.size(), into);
   return result.ec == std::errc() && result.ptr == raw.data() + raw.size();
 }

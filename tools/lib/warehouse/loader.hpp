@@ -34,7 +34,7 @@ struct Totals {
 struct LoaderOptions {
   bool history = false;
   std::size_t window_bytes =
-      std::size_t{64} * 1024 * 1024;  ///< memory of one fold; more than that goes in several windows
+      std::size_t{96} * 1024 * 1024;  ///< memory of one fold; more than that goes in several windows
 };
 
 class Loader {
