@@ -172,6 +172,13 @@ TEST(Message, a_wild_count_is_refused_before_memory_is_taken) {
   EXPECT_TRUE(is_refused(Wire('I').number(1, 4).letter('N').number(1, 2).letter('t').number(0xFFFFFFFF, 4).bytes));
 }
 
+TEST(Message, a_time_beyond_all_calendars_is_refused) {
+  EXPECT_FALSE(is_refused(Wire('B').number(1, 8).number(252'455'615'999'999'999, 8).number(1, 4).bytes));
+  EXPECT_TRUE(is_refused(Wire('B').number(1, 8).number(252'455'616'000'000'000, 8).number(1, 4).bytes));
+  EXPECT_TRUE(is_refused(Wire('B').number(1, 8).number(0x7FFFFFFFFFFFFFFF, 8).number(1, 4).bytes));
+  EXPECT_TRUE(is_refused(Wire('B').number(1, 8).number(0x8000000000000000, 8).number(1, 4).bytes));
+}
+
 TEST(Message, a_refusal_tells_the_offset_and_no_content) {
   Decoder decoder;
   try {

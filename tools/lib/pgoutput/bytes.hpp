@@ -10,6 +10,7 @@
 #include <string_view>
 
 #include "base/failure.hpp"
+#include "base/time.hpp"
 
 namespace pgoutput {
 
@@ -33,6 +34,16 @@ class Bytes {
     const std::string_view view(at_, size);
     at_ += size;
     return view;
+  }
+  /// Microseconds since 2000-01-01. err  data/bad_message also for a year that is not one of 1 to 9999
+  [[nodiscard]] base::Time take_time() {
+    const auto pg_us = static_cast<std::int64_t>(take_u64());
+    constexpr std::int64_t kYear1 = -63'082'281'600'000'000;
+    constexpr std::int64_t kYear10000 = 252'455'616'000'000'000;
+    if (pg_us < kYear1 || pg_us >= kYear10000) {
+      throw base::Failure(base::Exit::data, "bad_message", "a message of the server has a time that cannot be one");
+    }
+    return base::time_from_pg(pg_us);
   }
   /// Text up to a zero byte, which is taken too.
   [[nodiscard]] std::string_view take_text() {

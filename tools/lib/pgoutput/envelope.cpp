@@ -20,7 +20,7 @@ Envelope decode_envelope(std::string_view bytes) {
     case 'w':
       envelope.position = base::Lsn{in.take_u64()};
       static_cast<void>(in.take_u64());
-      envelope.sent = base::time_from_pg(static_cast<std::int64_t>(in.take_u64()));
+      envelope.sent = in.take_time();
       envelope.payload = in.rest();
       return envelope;
     // Primary keepalive
@@ -31,7 +31,7 @@ Envelope decode_envelope(std::string_view bytes) {
     case 'k':
       envelope.kind = Envelope::Kind::keepalive;
       envelope.position = base::Lsn{in.take_u64()};
-      envelope.sent = base::time_from_pg(static_cast<std::int64_t>(in.take_u64()));
+      envelope.sent = in.take_time();
       envelope.reply_requested = in.take_u8() != 0;
       return envelope;
     default:

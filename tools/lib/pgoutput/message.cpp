@@ -43,7 +43,7 @@ void take_tuple(Bytes& in, std::vector<Value>& into) {
 //   Int32  transaction number
 void take_begin(Bytes& in, Begin& into) {
   into.commit_lsn = base::Lsn{in.take_u64()};
-  into.ts = base::time_from_pg(static_cast<std::int64_t>(in.take_u64()));
+  into.ts = in.take_time();
   into.xid = base::Xid{in.take_u32()};
 }
 
@@ -56,7 +56,7 @@ void take_commit(Bytes& in, Commit& into) {
   static_cast<void>(in.take_u8());
   into.lsn = base::Lsn{in.take_u64()};
   into.end = base::Lsn{in.take_u64()};
-  into.ts = base::time_from_pg(static_cast<std::int64_t>(in.take_u64()));
+  into.ts = in.take_time();
 }
 
 // Origin
