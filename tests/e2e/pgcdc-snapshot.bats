@@ -325,6 +325,35 @@ SQL
   done
 }
 
+# Two columns change their names with each other, over and over.
+swap_until_told() {
+  while [[ ! -e $BATS_TEST_TMPDIR/enough ]]; do
+    echo "BEGIN; ALTER TABLE w RENAME a TO x; ALTER TABLE w RENAME b TO a; ALTER TABLE w RENAME x TO b; COMMIT; SELECT pg_sleep(0.001);"
+  done | psql -Xq >/dev/null 2>&1
+}
+
+@test "columns that change their names meanwhile never hold each other's values" {
+  sql "CREATE TABLE w (id int PRIMARY KEY, a text, b text)" "INSERT INTO w VALUES (1, 'attribute 2', 'attribute 3')" "CREATE PUBLICATION p FOR TABLE w" >/dev/null
+  make_slot
+  swap_until_told 3>&- &
+  background=($!)
+  local copied=0
+  for _ in {1..12}; do
+    run --separate-stderr copy
+    [[ $status == 0 || $stderr == *"class=retry"* ]]
+    [ "$status" = 0 ] || continue
+    copied=$((copied + 1))
+    for n in 2 3; do
+      name=$(jq -r --argjson n $n 'select(.op == "schema") | .columns[] | select(.attnum == $n) | .name' <<<"$output")
+      [ "$(jq -r --arg name "$name" 'select(.op == "r") | .after[$name]' <<<"$output")" = "attribute $n" ]
+    done
+  done
+  touch "$BATS_TEST_TMPDIR/enough"
+  wait "${background[@]}"
+  background=()
+  ((copied > 0))
+}
+
 @test "asked to stop, it finishes the table that it is at, and ends with 75" {
   sql "CREATE TABLE a AS SELECT i AS id, repeat('x', 200) AS v FROM generate_series(1, 50000) i" "CREATE TABLE b (id int)" "CREATE PUBLICATION p FOR TABLE a, b" >/dev/null
   make_slot

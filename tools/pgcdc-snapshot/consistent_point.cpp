@@ -75,20 +75,36 @@ Exported export_snapshot(pg::Connection& session, pg::Connection& stream, std::u
   }
 }
 
+std::string list_of(std::span<const Locked> tables) {
+  std::string relids;
+  for (const Locked& table : tables) relids += (relids.empty() ? "'{" : ",") + std::to_string(table.relid.value);
+  return relids + "}'::oid[]";
+}
+
 // The files that hold the tables' rows, and their partitions' rows, as one text: another one after a rewrite.
 std::string files_of(pg::Connection& session, std::span<const Locked> tables) {
   if (tables.empty()) return "";
-  std::string relids;
-  for (const Locked& table : tables) relids += (relids.empty() ? "" : ",") + std::to_string(table.relid.value);
-  return std::string(
-      session
-          .query(
-              "SELECT string_agg(DISTINCT relid || ':' || pg_relation_filenode(relid), ' ') FROM (SELECT oid AS relid "
-              "FROM unnest('{" +
-                  relids + "}'::oid[]) AS t (oid) UNION SELECT p.relid FROM unnest('{" + relids +
-                  "}'::oid[]) AS t (oid), LATERAL pg_partition_tree(t.oid::regclass) AS p) AS all_of_them",
-              "look up the tables' files")
-          .text(0, 0));
+  const std::string relids = list_of(tables);
+  return std::string(session
+                         .query("SELECT string_agg(DISTINCT relid || ':' || pg_relation_filenode(relid), ' ') FROM "
+                                "(SELECT oid AS relid FROM unnest(" +
+                                    relids + ") AS t (oid) UNION SELECT p.relid FROM unnest(" + relids +
+                                    ") AS t (oid), LATERAL pg_partition_tree(t.oid::regclass) AS p) AS all_of_them",
+                                "look up the tables' files")
+                         .text(0, 0));
+}
+
+// Names of the tables, and names, types and order of their columns, as the session sees them.
+std::string forms_of(pg::Connection& session, std::span<const Locked> tables) {
+  if (tables.empty()) return "";
+  return std::string(session
+                         .query("SELECT md5(string_agg(format('%s %s %I %s %I %s', c.oid, c.relnamespace, c.relname, "
+                                "a.attnum, a.attname, a.atttypid), ',' ORDER BY c.oid, a.attnum)) "
+                                "FROM pg_catalog.pg_class c LEFT JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid "
+                                "AND a.attnum > 0 WHERE c.oid = ANY (" +
+                                    list_of(tables) + ")",
+                                "look up the tables' columns")
+                         .text(0, 0));
 }
 
 }  // namespace
@@ -146,6 +162,11 @@ Snapshot take_snapshot(pg::Connection& session, pg::Connection& stream, const Ma
   // A table's file is looked up as it is now, not as of the snapshot.
   if (files_of(session, tables) != files_before) {
     throw Failure(Exit::retry, "table_rewritten", "a table was rewritten or truncated while the snapshot was taken");
+  }
+  // COPY finds columns by their present names, the rows are described as of the snapshot: now that the locks hold both still,
+  // they must be the same. The other session sees the present.
+  if (forms_of(session, tables) != forms_of(stream, tables)) {
+    throw Failure(Exit::retry, "table_altered", "a table's columns changed while the snapshot was taken");
   }
   const pg::Result taken = session.query(
       "SELECT to_char(now() AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"')", "read the time of the snapshot");

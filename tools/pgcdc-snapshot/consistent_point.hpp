@@ -57,6 +57,7 @@ struct Locked {
 ///      limit_s  how long to wait for transactions that are writing
 /// err  retry/blocked, retry/interrupted as wait_for_older; retry/sqlstate_55P03 when a table stays locked;
 ///      retry/table_rewritten: a table's rows were written anew meanwhile, the snapshot would see none of them;
+///      retry/table_altered: a column has another name or type by now;
 ///      bug/snapshot_too_old when the snapshot does not hold the mark
 /// src  postgres-facts 12, 13; PostgreSQL docs, CREATE_REPLICATION_SLOT, SNAPSHOT 'export'
 [[nodiscard]] Snapshot take_snapshot(pg::Connection& session, pg::Connection& stream, const Mark& mark,
