@@ -81,17 +81,18 @@ std::string list_of(std::span<const Locked> tables) {
   return relids + "}'::oid[]";
 }
 
-// The files that hold the tables' rows, and their partitions' rows, as one text: another one after a rewrite.
+// The files that hold the tables' rows, and their partitions' rows, as one text, as the session's snapshot sees them.
 std::string files_of(pg::Connection& session, std::span<const Locked> tables) {
   if (tables.empty()) return "";
   const std::string relids = list_of(tables);
-  return std::string(session
-                         .query("SELECT string_agg(DISTINCT relid || ':' || pg_relation_filenode(relid), ' ') FROM "
-                                "(SELECT oid AS relid FROM unnest(" +
-                                    relids + ") AS t (oid) UNION SELECT p.relid FROM unnest(" + relids +
-                                    ") AS t (oid), LATERAL pg_partition_tree(t.oid::regclass) AS p) AS all_of_them",
-                                "look up the tables' files")
-                         .text(0, 0));
+  return std::string(
+      session
+          .query("SELECT string_agg(c.oid || ':' || c.relfilenode, ' ' ORDER BY c.oid) FROM pg_catalog.pg_class c "
+                 "WHERE c.oid = ANY (" +
+                     relids + ") OR c.oid IN (SELECT p.relid FROM unnest(" + relids +
+                     ") AS t (oid), LATERAL pg_partition_tree(t.oid::regclass) AS p)",
+                 "look up the tables' files")
+          .text(0, 0));
 }
 
 // Names of the tables, and names, types and order of their columns, as the session sees them.
@@ -147,7 +148,6 @@ void wait_for_older(pg::Connection& session, const Mark& mark, std::uint64_t lim
 
 Snapshot take_snapshot(pg::Connection& session, pg::Connection& stream, const Mark& mark,
                        std::span<const Locked> tables, std::uint64_t limit_s) {
-  const std::string files_before = files_of(session, tables);
   const Exported exported = export_snapshot(session, stream, limit_s);
   if (exported.lsn < mark.lsn) {
     throw Failure(Exit::bug, "snapshot_too_old", "the snapshot does not hold what was waited for");
@@ -159,12 +159,12 @@ Snapshot take_snapshot(pg::Connection& session, pg::Connection& stream, const Ma
     for (std::size_t i = 0; i < tables.size(); ++i) lock += (i == 0 ? "" : ", ") + tables[i].name;
     session.query(lock + " IN ACCESS SHARE MODE", "lock the tables against changes of their form");
   }
-  // A table's file is looked up as it is now, not as of the snapshot.
-  if (files_of(session, tables) != files_before) {
+  // What was rewritten between the snapshot and the lock looks empty in the snapshot. The other session sees the present.
+  if (files_of(session, tables) != files_of(stream, tables)) {
     throw Failure(Exit::retry, "table_rewritten", "a table was rewritten or truncated while the snapshot was taken");
   }
   // COPY finds columns by their present names, the rows are described as of the snapshot: now that the locks hold both still,
-  // they must be the same. The other session sees the present.
+  // they must be the same.
   if (forms_of(session, tables) != forms_of(stream, tables)) {
     throw Failure(Exit::retry, "table_altered", "a table's columns changed while the snapshot was taken");
   }
