@@ -99,7 +99,7 @@ std::string files_of(pg::Connection& session, std::span<const Locked> tables) {
 std::string forms_of(pg::Connection& session, std::span<const Locked> tables) {
   if (tables.empty()) return "";
   return std::string(session
-                         .query("SELECT md5(string_agg(format('%s %s %I %s %I %s', c.oid, c.relnamespace, c.relname, "
+                         .query("SELECT md5(string_agg(format('%s %s %L %s %L %s', c.oid, c.relnamespace, c.relname, "
                                 "a.attnum, a.attname, a.atttypid), ',' ORDER BY c.oid, a.attnum)) "
                                 "FROM pg_catalog.pg_class c LEFT JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid "
                                 "AND a.attnum > 0 WHERE c.oid = ANY (" +
