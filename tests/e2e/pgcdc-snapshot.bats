@@ -339,7 +339,7 @@ swap_until_told() {
   background=($!)
   local copied=0
   for _ in {1..12}; do
-    run --separate-stderr copy
+    run --separate-stderr copy # lint: 0 or a retry, looked at in the next line
     [[ $status == 0 || $stderr == *"class=retry"* ]]
     [ "$status" = 0 ] || continue
     copied=$((copied + 1))
