@@ -141,7 +141,7 @@ no_timeout_in_log() {
   wait_until 10 is_streaming
   began=$SECONDS
   cluster_stop fast
-  ((SECONDS - began <= 15)) || { echo "the server needed $((SECONDS - began)) s to stop"; return 1; }
+  ((SECONDS - began <= 10)) || { echo "the server needed $((SECONDS - began)) s to stop"; return 1; }
   if grep 'SIGQUIT\|immediate shutdown' "$CLUSTER/server.log"; then return 1; fi
   wait_until 10 has_ended
   wait "$READER" || status=$?

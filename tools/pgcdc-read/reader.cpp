@@ -40,6 +40,7 @@ constexpr std::int64_t kAckLookGapMs = 500;
 constexpr std::int64_t kFinalAckLookGapMs = 20;
 constexpr std::int64_t kFinalAckWaitMs = 60'000;  // after the stream's end, for the last program to make it durable
 constexpr std::int64_t kStopGraceMs = 10'000;     // a server that is shutting down waits for our last confirmation
+constexpr std::int64_t kStopStallMs = 2'000;      // ... but not for a consumer that has stalled for so long
 constexpr std::int64_t kEndWaitMs = 5'000;
 constexpr std::int64_t kLastLinesMs = 5'000;
 constexpr std::uint32_t kOldestServer = 140000;
@@ -125,6 +126,8 @@ class Run {
   std::int64_t counted_ms_ = 0;
   std::int64_t ack_look_ms_ = 0;
   std::int64_t stop_grace_ends_ms_ = 0;
+  std::int64_t stop_stalls_ms_ = 0;  ///< when it counts as stalled, unless something is written before
+  std::uint64_t stop_written_bytes_ = 0;
   std::uint64_t messages_ = 0;
 };
 
@@ -412,7 +415,12 @@ void Run::advance() {
   if (pace_->stopping()) {
     // The server is shutting down and waits for us. What was sent may still become durable and be confirmed.
     if (stop_grace_ends_ms_ == 0) stop_grace_ends_ms_ = now_ms_ + kStopGraceMs;
-    if (now_ms_ >= stop_grace_ends_ms_) {
+    // Not for a consumer that takes nothing: what it has not got cannot become durable.
+    if (stop_stalls_ms_ == 0 || output_.idle() || output_.written_bytes() != stop_written_bytes_) {
+      stop_written_bytes_ = output_.written_bytes();
+      stop_stalls_ms_ = now_ms_ + kStopStallMs;
+    }
+    if (now_ms_ >= std::min(stop_grace_ends_ms_, stop_stalls_ms_)) {
       if (phase_ != Phase::waiting) throw Failure(Exit::retry, "server_stopping", "the server is shutting down");
       phase_ends_ms_ = now_ms_;
     }
