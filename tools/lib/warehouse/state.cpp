@@ -43,7 +43,7 @@ CREATE VIEW _cdc_freshness AS SELECT p.source, t."table",
        WHEN t.copied_high IS NOT NULL AND p.applied_to>=t.copied_high AND t.unknown_values=0 THEN 'ready' ELSE 'copying' END AS state,
   CASE WHEN t.parked IS NOT NULL THEN t.parked_at ELSE p.applied_to END AS complete_to_lsn,
   CASE WHEN t.parked IS NOT NULL THEN t.parked_since ELSE p.complete_to_time END AS complete_to_time,
-  t.unknown_values, t.quarantined FROM _cdc_tables t, _cdc_position p;
+  t.unknown_values, t.quarantined FROM _cdc_tables t LEFT JOIN _cdc_position p;
 )sql";
 
 void bind_optional(Statement& statement, int at, std::string_view text) {
