@@ -23,7 +23,9 @@ given_a_shop() {
   export PGSERVICEFILE=$PWD/pg_service.conf
   printf '%s\t%s\t%s\t%s\t%s\t-\texample\n' '*' id int green keep '*' '*_id' int green keep '*' '*_at' time green keep \
     public.customers email text orange hash:email public.customers country text yellow keep public.orders total numeric yellow keep >shop.policy
-  mkdir stage spool
+  # Folders of a whole system, below var: see run_block.
+  mkdir stage spool var
+  ln -s ../stage var/stage
   printf '%s\n' '[pipeline]' 'source = shop' 'dsn = service=shop' 'slot = pgcdc' 'publication = pgcdc' 'stage = stage' 'ack = shop.ack' \
     '[pgcdc-read]' 'spool = spool' '[cdc-mask]' 'policy = shop.policy' 'keys = mask.keys' '[cdc-batch]' 'spool = spool' \
     '[cdc-load]' 'warehouse = sqlite:shop.db' >shop.ini
@@ -93,5 +95,5 @@ teardown() {
 @test "the examples of cdc-policy(1) run" { page cdc-policy.1 2; }
 @test "the examples of cdc-batch(1) run" { page cdc-batch.1 2; }
 @test "the examples of cdc-stage-get(1) run" { page cdc-stage-get.1 3; }
-@test "the examples of cdc-load(1) run" { page cdc-load.1 1; }
+@test "the examples of cdc-load(1) run" { page cdc-load.1 2; }
 @test "the examples of cdc-stage(5) run" { page cdc-stage.5 2; }
