@@ -332,12 +332,12 @@ swap_until_told() {
   done | psql -Xq >/dev/null 2>&1
 }
 
-# in  output: a copy of w, whose values say their column's attribute number
+# in  a copy of w, whose values say their column's attribute number
 each_value_under_its_name() {
-  local n name
+  local copied=$1 n name
   for n in 2 3; do
-    name=$(jq -r --argjson n $n 'select(.op == "schema") | .columns[] | select(.attnum == $n) | .name' <<<"$output")
-    [ "$(jq -r --arg name "$name" 'select(.op == "r") | .after[$name]' <<<"$output")" = "attribute $n" ] || return 1
+    name=$(jq -r --argjson n $n 'select(.op == "schema") | .columns[] | select(.attnum == $n) | .name' <<<"$copied")
+    [ "$(jq -r --arg name "$name" 'select(.op == "r") | .after[$name]' <<<"$copied")" = "attribute $n" ] || return 1
   done
 }
 
@@ -350,14 +350,14 @@ each_value_under_its_name() {
     run --separate-stderr copy # lint: 0 or a retry, looked at in the next line
     [[ $status == 0 || $stderr == *"class=retry"* ]]
     [ "$status" = 0 ] || continue
-    each_value_under_its_name
+    each_value_under_its_name "$output"
   done
   touch "$BATS_TEST_TMPDIR/enough"
   wait "${background[@]}"
   background=()
   # Under swaps without a pause every one of them may have been told to retry; in the quiet it must come.
   run -0 --separate-stderr copy
-  each_value_under_its_name
+  each_value_under_its_name "$output"
 }
 
 @test "asked to stop, it finishes the table that it is at, and ends with 75" {
