@@ -182,10 +182,12 @@ epochs_of_log() { find "$STAGE" -path '*/log/*.json' | sort; }
 
 @test "killed at any moment, the next run goes on from a whole epoch" {
   fill_stage 30 400
-  local loads=0 kills=0 status
+  # The first is killed after a few milliseconds, each later one a little later, until one comes to its end.
+  local loads=0 kills=0 status after
   while ((loads < 200)); do
     loads=$((loads + 1)) status=0
-    timeout -s KILL "0.0$((RANDOM % 90 + 10))" cdc-load --stage "$STAGE" --source s --warehouse "sqlite:$WAREHOUSE" || status=$?
+    printf -v after '0.%03d' $((3 + loads * 2))
+    timeout -s KILL "$after" cdc-load --stage "$STAGE" --source s --warehouse "sqlite:$WAREHOUSE" || status=$?
     [[ $status != 137 ]] || kills=$((kills + 1))
     [[ -s $WAREHOUSE ]] || continue
     # Every row bears the number of the last epoch applied: never a part of one. (Opened for writing: a dead loader's log is taken over.)
