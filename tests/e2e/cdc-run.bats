@@ -59,6 +59,11 @@ follow() {
   cdc-run --config "$PWD/pipeline.ini" 2>log 3>&- &
   RUNNER=$!
 }
+# The same with a copy.
+begin_copy() {
+  cdc-run --config "$PWD/pipeline.ini" --snapshot 2>log 3>&- &
+  RUNNER=$!
+}
 # The process of a program of the pipe that follow() started.
 process_of() { pgrep -f "^$1 --config $PWD/pipeline.ini"; }
 # True when cdc-run has noticed a signal, and let go of the lifeline of its pipe.
@@ -122,6 +127,62 @@ ended() {
   [[ $STATUS == 0 ]]
   grep -q 'err=retry class=killed program=cdc-mask code=137' log
   run -0 cdc-run --config pipeline.ini --once
+  same_rows warehouse.db public.orders
+}
+
+# Chunks that the stage has, as TABLE FROM TO.
+copied_chunks() { cdc-stage-get --config pipeline.ini --chunks | jq -r 'select(.op == "snapshot") | "\(.table) \(.from_key) \(.to_key)"'; }
+has_chunks() { (($(copied_chunks | wc -l) >= $1)); }
+
+@test "a copy that is killed goes on where it was; a table that was added is copied beside the pipe that follows" {
+  given_a_pipeline again
+  sql "INSERT INTO orders SELECT n, 'new', 'red' FROM generate_series(1001, 20000) AS n" 'ANALYZE orders'
+  printf '[pgcdc-snapshot]\nchunk-bytes = 32KiB\nhold-seconds = 0\njobs = 1\n' >>pipeline.ini
+  begin_copy
+  wait_until 20 has_chunks 3
+  kill -KILL "$(process_of pgcdc-snapshot)"
+  ended
+  [[ $STATUS == 137 ]]
+  copied_chunks >before
+  run -0 --separate-stderr cdc-run --config pipeline.ini --snapshot
+  [[ $output == '' ]]
+  # What was there is there, nothing twice, and it is the whole table.
+  [[ $(sort before <(copied_chunks) | uniq -d | wc -l) == "$(wc -l <before)" ]]
+  [[ $(copied_chunks | sort | uniq -d | wc -l) == 0 ]]
+  in_warehouse true 20000
+  copied_chunks >before
+  follow
+  wait_until 20 slot_is_busy again
+  sql 'CREATE TABLE later (id bigint PRIMARY KEY, state text)' "INSERT INTO later VALUES (1, 'old')" 'ALTER PUBLICATION again ADD TABLE later' "INSERT INTO later VALUES (2, 'new')"
+  sed 's/orders/later/' policy >>policy.more
+  cat policy.more >>policy
+  run -0 cdc-run --config pipeline.ini --snapshot
+  [[ $(diff before <(copied_chunks)) == *'public.later null null' ]]
+  # The pipe that follows learns of the new rules when it is begun anew.
+  kill -TERM "$RUNNER"
+  ended
+  [[ $STATUS == 0 ]]
+  run -0 cdc-run --config pipeline.ini --once
+  same_rows warehouse.db public.orders public.later
+}
+
+@test "values that have not arrived are read again by a pipeline that follows, and by a single run" {
+  given_a_pipeline fills
+  run -0 cdc-run --config pipeline.ini --snapshot
+  run -0 cdc-run --config pipeline.ini --once
+  lose() { sqlite3 -cmd '.timeout 10000' warehouse.db "UPDATE \"public.orders\" SET state = NULL, _cdc_unknown = '[\"state\"]' WHERE id = $1; UPDATE _cdc_tables SET unknown_values = 1, may_have_unknown = 1"; }
+  lose 5
+  [[ $(warehouse_sql warehouse.db 'SELECT state FROM _cdc_freshness') == copying ]]
+  run -0 cdc-run --config pipeline.ini --once
+  in_warehouse "id = 5 AND state = 'new'" 1
+  lose 6
+  follow
+  wait_until 20 in_warehouse "id = 6 AND state = 'new'" 1
+  kill -TERM "$RUNNER"
+  ended
+  [[ $STATUS == 0 ]]
+  run -0 cdc-run --config pipeline.ini --once
+  [[ $(warehouse_sql warehouse.db 'SELECT state FROM _cdc_freshness') == ready ]]
   same_rows warehouse.db public.orders
 }
 

@@ -31,7 +31,50 @@ cluster_stop() { private-cluster stop "$CLUSTER" "$@"; }
 
 cluster_remove() { private-cluster remove "$CLUSTER"; }
 
+# A standby of the file's cluster in FOLDER, over the physical slot `standby`, which is made. A copy of the server at rest, since a
+# build for tests comes without pg_basebackup: the server is stopped and started again.
+#
+# in  FOLDER, options that the server was started with, options of the standby alone behind --
+standby_start() {
+  local folder=$1 options=() own=()
+  shift
+  while (($#)); do
+    if [[ $1 == -- ]]; then
+      shift
+      own=("$@")
+      break
+    fi
+    options+=("$1")
+    shift
+  done
+  sql "SELECT pg_create_physical_replication_slot('standby')" >/dev/null || return
+  private-cluster stop "$CLUSTER" || return
+  mkdir -p "$folder"
+  cp -a "$CLUSTER/data" "$folder/data"
+  # Slots are not a standby's to inherit.
+  rm -rf "$folder"/data/pg_replslot/*
+  (cd "$folder/data" && touch standby.signal && chown --reference PG_VERSION standby.signal) || return
+  private-cluster start "$CLUSTER" "${options[@]}" || return
+  private-cluster start "$folder" "${options[@]}" -o primary_slot_name=standby \
+    -o "primary_conninfo=host=$PGHOST port=$PGPORT user=postgres dbname=postgres" "${own[@]}"
+}
+
+# on_cluster FOLDER COMMAND...: with another cluster as the server, and the same database.
+# shellcheck disable=SC2030,SC2031 # a subshell is what it is for
+on_cluster() (
+  database=$PGDATABASE
+  set -a
+  # shellcheck source=/dev/null
+  . "$1/cluster.env"
+  PGDATABASE=$database
+  DSN="host=$PGHOST port=$PGPORT user=$PGUSER dbname=$database"
+  set +a
+  shift
+  "$@"
+)
+
 # An empty database of its own, so that tests of one file do not meet: from here on PGDATABASE and DSN mean it.
+# shellcheck disable=SC2031 # on_cluster's subshell has nothing to do with it
 fresh_database() {
   psql -XqAt -d postgres -v ON_ERROR_STOP=1 -c "CREATE DATABASE \"$1\"" || return
   export PGDATABASE=$1
@@ -67,6 +110,19 @@ wait_until() {
 sql_says() { [[ $(sql "$2") == "$1" ]]; }
 
 current_lsn() { sql 'SELECT pg_current_wal_lsn()'; }
+
+# True from a version on: server_at_least 160000. A test that differs by version says what either side does: if ...; then ... else ... fi
+server_at_least() { (($(sql 'SHOW server_version_num') >= $1)); }
+
+# What a server of before VERSION does not know: true when this one is older, and proven by the STATEMENT's being refused.
+# `missing_before 150000 'CREATE PUBLICATION q FOR TABLE t (id)' && return` ends a test where its subject does not exist.
+missing_before() {
+  if server_at_least "$1"; then return 1; fi
+  if sql "$2" >/dev/null 2>&1; then
+    echo "a server older than $1 takes this all the same: $2" >&2
+    exit 1
+  fi
+}
 
 # What the server would send again: the slot's confirmed position.
 confirmed_lsn() { sql "SELECT confirmed_flush_lsn FROM pg_replication_slots WHERE slot_name = '$1'"; }

@@ -1,4 +1,5 @@
 #!/usr/bin/env bats
+# bats file_tags=server
 # What the other tests and the demo lean on: compare-tables finds every kind of difference, private-cluster keeps its word.
 # Knows: the warehouse's state tables, to bend what a real pipeline has loaded. Must not know: how the comparison is done.
 

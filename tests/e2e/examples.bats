@@ -88,6 +88,7 @@ teardown() {
 }
 
 @test "the examples of cdc(7) run" { page cdc.7 2; }
+@test "the examples of pgcdc-check(1) run" { page pgcdc-check.1 2; }
 @test "the examples of pgcdc-slot(1) run" { page pgcdc-slot.1 2; }
 @test "the examples of pgcdc-read(1) run" { page pgcdc-read.1 2; }
 @test "the examples of pgcdc-snapshot(1) run" { page pgcdc-snapshot.1 2; }

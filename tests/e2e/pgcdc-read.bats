@@ -1,4 +1,5 @@
 #!/usr/bin/env bats
+# bats file_tags=server
 # pgcdc-read against a real server: every kind of change as its line, what is confirmed and what comes again,
 # back-pressure, ends and refusals. Knows: the change stream as jq sees it. Must not know: any filter behind the reader.
 
@@ -388,23 +389,6 @@ durable_end() {
   grep -q 'err=sqlstate_57P01 class=retry' log
 }
 
-@test "a server that goes silent is given up after twice its timeout and 30 s" {
-  publish
-  PGOPTIONS='-c wal_sender_timeout=1s' "${READ[@]}" >out 2>log &
-  reader=$!
-  wait_until 10 test -s out
-  pid=$(sql "SELECT active_pid FROM pg_replication_slots WHERE slot_name = '$slot'")
-  kill -STOP "$pid"
-  local begin=$SECONDS
-  status=0
-  wait "$reader" || status=$?
-  reader=
-  kill -CONT "$pid"
-  ((status == 75))
-  ((SECONDS - begin >= 30 && SECONDS - begin <= 45))
-  grep -q err=server_silent log
-}
-
 @test "a database without an encoding is refused" {
   psql -Xq -d postgres -c "CREATE DATABASE ascii ENCODING 'SQL_ASCII' LC_COLLATE 'C' LC_CTYPE 'C' TEMPLATE template0"
   run -78 --separate-stderr env PGDATABASE=ascii "${READ[@]}"
@@ -446,8 +430,13 @@ durable_end() {
   publish 'CREATE TABLE t (id int PRIMARY KEY)'
   sql 'DROP PUBLICATION p' 'INSERT INTO t VALUES (1)' 'CREATE PUBLICATION p FOR ALL TABLES'
   run -78 --separate-stderr "${READ[@]}" --until now
-  [[ $stderr == *err=publication_missing*class=refused*'pgcdc-slot drop'* ]]
-  [[ $(grep -cv '"op":"source"' <<<"$output") == 0 ]]
+  # 18 would go on without its rows, with a warning.
+  if server_at_least 180000; then
+    [[ $stderr == *err=publication_skipped*class=refused*'pgcdc-slot drop'* ]]
+  else
+    [[ $stderr == *err=publication_missing*class=refused*'pgcdc-slot drop'* ]]
+  fi
+  [[ $(jq -r .op <<<"$output" | sort -u | paste -sd' ') =~ ^(heartbeat )?source$ ]]
 }
 
 @test "a lost slot is refused" {
@@ -458,6 +447,17 @@ durable_end() {
   run -78 --separate-stderr "${READ[@]}" --until now
   sql 'ALTER SYSTEM RESET max_slot_wal_keep_size' 'SELECT pg_reload_conf()'
   [[ $stderr == *err=slot_lost*'pgcdc-snapshot'* ]]
+}
+
+@test "a slot that the server gave up because nobody read it is refused" {
+  missing_before 180000 "SHOW idle_replication_slot_timeout" && return
+  publish 'CREATE TABLE t (id int PRIMARY KEY)'
+  sql "ALTER SYSTEM SET idle_replication_slot_timeout = '1s'" 'SELECT pg_reload_conf()'
+  is_given_up() { sql CHECKPOINT && sql_says idle_timeout "SELECT invalidation_reason FROM pg_replication_slots WHERE slot_name = '$slot'"; }
+  wait_until 20 is_given_up
+  run -78 --separate-stderr "${READ[@]}" --until now
+  sql 'ALTER SYSTEM RESET idle_replication_slot_timeout' 'SELECT pg_reload_conf()'
+  [[ $stderr == *err=slot_lost*'pgcdc-snapshot'* && -z $output ]]
 }
 
 @test "a role without REPLICATION, or with a wrong password, is denied and no password is told" {
@@ -487,4 +487,23 @@ durable_end() {
   PGUSER=reader "${READ[@]}" --until now >out
   [[ $(jq -c 'select(.op == "schema") | [.columns[].bind]' out) == *'.1",'*'.2"]' ]]
   sql 'DROP OWNED BY reader; DROP ROLE reader'
+}
+
+@test "values are sent in binary where every type is known so, and a type that turns up makes it text, within a transaction too" {
+  publish 'CREATE TABLE t (id int PRIMARY KEY, n numeric, at timestamptz, tags text[])'
+  sql "INSERT INTO t VALUES (1, 1.50, '2026-01-02 03:04:05+00', '{a,NULL}')" \
+    "BEGIN; INSERT INTO t VALUES (2, 'NaN', 'infinity', '{}'); CREATE TABLE odd (id int PRIMARY KEY, acl aclitem, many aclitem[]);
+     INSERT INTO odd VALUES (1, NULL, NULL); INSERT INTO t VALUES (3, 2, NULL, NULL); INSERT INTO odd VALUES (2, NULL, '{postgres=r/postgres}');
+     INSERT INTO t VALUES (4, 3, NULL, NULL); COMMIT" "DROP TABLE odd" "INSERT INTO t VALUES (5, 4, NULL, NULL)"
+  "${READ[@]}" --until now --verbose >out 2>log
+  grep -q 'err=sqlstate_42883\|err=binary_unknown' log
+  [[ $(grep -c 'asked for text' log) == 1 ]]
+  [[ $(jq -c 'select(.op == "c") | [.table, .after.id, .seq]' out | paste -sd' ' -) == '["public.t",1,0] ["public.t",2,0] ["public.odd",1,1] ["public.t",3,2] ["public.odd",2,3] ["public.t",4,4] ["public.t",5,0]' ]]
+  [[ $(jq -c 'select(.op == "commit") | .rows' out | paste -sd' ' -) == '1 5 1' ]]
+  [[ $(jq -c 'select(.op == "c" and .table == "public.t").after' out | head -n 2 | paste -sd' ' -) == '{"id":1,"n":"1.50","at":"2026-01-02T03:04:05.000000Z","tags":["a",null]} {"id":2,"n":"NaN","at":"infinity","tags":[]}' ]]
+  # The same slot again, and now only what is known: not a word, and the same lines.
+  sql "CREATE TABLE acls (id int PRIMARY KEY, a aclitem[])"
+  "${READ[@]}" --until now --verbose >text 2>log
+  grep -q 'msg="values come as text' log
+  diff <(jq -c 'select(.op == "c")' out) <(jq -c 'select(.op == "c")' text)
 }

@@ -1,4 +1,5 @@
 #!/usr/bin/env bats
+# bats file_tags=server
 # The whole way: a real server, every program in one pipe, a warehouse that equals the source; and the same warehouse whatever
 # is put into the joints (tee, jq), with files instead of pipes, and as a cron job.
 # Knows: the programs by name, the pipeline file. Must not know: what a program does between its two ends.

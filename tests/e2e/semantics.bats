@@ -3,7 +3,7 @@
 # Knows: the stream and the tables that analysts see. Must not know: a server, or how the loader works inside.
 # Every promise is kept with all transactions in one epoch and with an epoch for each.
 
-# shellcheck disable=SC2317,SC2154 # functions that are handed to both_ways; stderr comes from run
+# shellcheck disable=SC2317,SC2154,SC2030,SC2031 # functions that are handed to both_ways; stderr comes from run
 
 bats_require_minimum_version 1.5.0
 load stream
@@ -151,6 +151,59 @@ unknown='SELECT id, _cdc_unknown FROM "public.t" WHERE _cdc_deleted=0 AND _cdc_u
   { source_line && t && CHUNK=1 FROM='[5]' copy 20 public.t '{"id":8,"note":"c","weight":1}'; } | deliver
   rows_are "$all" '1|a|1' '8|c|1'
   rows_are "$gone" 7
+}
+
+@test "chunks of one copy have positions of their own, and are whole when each begins where another ends" {
+  { source_line && t && tx 5 'c public.t "after":{"id":1,"note":"a","weight":1}' 'c public.t "after":{"id":7,"note":"b","weight":1}'; } | deliver
+  { source_line && t && COPY=20 TO='["5"]' HIGH=22 copy 20 public.t '{"id":1,"note":"a","weight":1}'; } | deliver
+  { source_line && t && COPY=20 CHUNK=4 KEYS=1 copy 35 public.t '{"id":6,"note":"d","weight":1}'; } | deliver
+  { source_line && t && COPY=20 CHUNK=2 FROM='["8"]' HIGH=42 copy 40 public.t '{"id":9,"note":"c","weight":1}'; } | deliver
+  # Neither keys that were read again nor a chunk of another copy closes the gap.
+  { source_line && t && COPY=25 CHUNK=3 FROM='["5"]' TO='["8"]' copy 30 public.t '{"id":6,"note":"d","weight":1}'; } | deliver
+  rows_are "$gone" ''
+  { source_line 10 && heartbeat 60; } | deliver
+  rows_are 'SELECT state FROM _cdc_freshness' copying
+  { source_line && t && COPY=20 CHUNK=5 FROM='["5"]' TO='["8"]' HIGH=70 copy 50 public.t; } | deliver
+  # Older than the copy and in none of its chunks: gone. What a later chunk has seen stays.
+  rows_are "$gone" 7
+  rows_are "$all" '1|a|1' '6|d|1' '9|c|1'
+  rows_are 'SELECT state FROM _cdc_freshness' copying
+  { source_line 60 && heartbeat 70; } | deliver
+  rows_are 'SELECT state FROM _cdc_freshness' ready
+}
+
+@test "rows that lack a value are named by their keys, once their table was copied whole" {
+  named() { cdc-load --stage "$STAGE" --source s --warehouse "sqlite:$WAREHOUSE" --print unknown; }
+  { source_line && t && tx 10 'u public.t "after":{"id":1,"weight":2},"unchanged":["note"]'; } | deliver
+  run -0 named
+  [ -z "$output" ]
+  { source_line && t && copy 9 public.t; } | deliver
+  run -0 named
+  [ "$output" = '{"table":"public.t","key":{"id":"1"}}' ]
+  rows_are 'SELECT state, unknown_values FROM _cdc_freshness' 'copying|1'
+  # Read again, at a position that the stream has not reached: not ready until it has.
+  { source_line && t && COPY=30 KEYS=1 copy 30 public.t '{"id":1,"note":"late","weight":2}'; } | deliver
+  run -0 named
+  [ -z "$output" ]
+  rows_are "$all" '1|late|2'
+  rows_are 'SELECT state, unknown_values FROM _cdc_freshness' 'copying|0'
+  { source_line 15 && heartbeat 31; } | deliver
+  rows_are 'SELECT state FROM _cdc_freshness' ready
+}
+
+@test "a value that waits in quarantine is not asked for again" {
+  { source_line && t && copy 9 public.t '{"id":1,"note":"a","weight":"heavy"}'; } | deliver 2>"$BATS_TEST_TMPDIR/said"
+  rows_are 'SELECT "column" FROM _cdc_quarantine' weight
+  run -0 cdc-load --stage "$STAGE" --source s --warehouse "sqlite:$WAREHOUSE" --print unknown
+  [ -z "$output" ]
+}
+
+@test "a warehouse made before chunks had ends of their own is read on" {
+  { source_line && t && tx 5 'c public.t "after":{"id":7,"note":"b","weight":1}' && copy 20 public.t '{"id":1,"note":"a","weight":1}' && heartbeat 30; } | deliver
+  rows_are 'SELECT state FROM _cdc_freshness' ready
+  sqlite3 "$WAREHOUSE" 'ALTER TABLE _cdc_chunks DROP COLUMN copy; ALTER TABLE _cdc_chunks DROP COLUMN from_key; ALTER TABLE _cdc_chunks DROP COLUMN to_key; ALTER TABLE _cdc_chunks DROP COLUMN keys'
+  { source_line && t && COPY=40 copy 40 public.t '{"id":2,"note":"x","weight":1}'; } | deliver
+  rows_are "$all" '2|x|1'
 }
 
 @test "a table is ready when the position has reached the copy's end" {

@@ -57,12 +57,13 @@ tx() {
 # in  END: every transaction below it has been told
 heartbeat() { printf '{"op":"heartbeat","end":"%s","ts":"%s"}\n' "$(lsn "$1")" "$(time_of "$1")"; }
 
-# One chunk of a copy. Environment: CHUNK (0), FROM and TO (its bounds as JSON, null), HIGH (the position).
+# One chunk of a copy. Environment: CHUNK (0), FROM and TO (its bounds as JSON, null), HIGH (the position), COPY (the position of
+# the copy, not said), KEYS (how many keys were read again, not said).
 # in  LSN TABLE ROW...   a row is the object of its columns
 copy() {
   local at=$1 name=${2//\"/\\\"} row where
   shift 2
-  where="\"table\":\"$name\",\"lsn\":\"$(lsn "$at")\",\"chunk\":${CHUNK:-0},\"from_key\":${FROM:-null},\"to_key\":${TO:-null}"
+  where="\"table\":\"$name\",\"lsn\":\"$(lsn "$at")\",${COPY:+\"copy\":\"$(lsn "${COPY:-0}")\",}\"chunk\":${CHUNK:-0},\"from_key\":${FROM:-null},\"to_key\":${TO:-null}${KEYS:+,\"keys\":$KEYS}"
   printf '{"op":"snapshot","state":"begin",%s}\n' "$where"
   for row in "$@"; do
     printf '{"op":"r","table":"%s","lsn":"%s","ts":"%s","after":%s}\n' "$name" "$(lsn "$at")" "$(time_of "$at")" "$row"

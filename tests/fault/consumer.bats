@@ -1,4 +1,5 @@
 #!/usr/bin/env bats
+# bats file_tags=server
 # The consumer's side of the pipe fails: it dies before it has read a byte, stalls for longer than the server's patience, or is
 # slow; the server stops meanwhile. Nothing is lost, the connection is not dropped, the server is not held up.
 # Knows: a real server with wal_sender_timeout=3s. Must not know: how the reader buffers.
@@ -100,7 +101,7 @@ has_heard_of() { sql_says t "SELECT write_lsn >= '$1' FROM pg_stat_replication W
   done
 }
 
-@test "a consumer that stalls for four times the server's patience is not dropped, and then gets everything" {
+@test "pain 5, a slow sink: a consumer that stalls for four times the server's patience is not dropped, and then gets everything" {
   local since sender
   insert 2000 16
   mkfifo late

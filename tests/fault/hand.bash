@@ -8,7 +8,7 @@ export REPO PGCDC_BIN PATH="$PGCDC_BIN:$REPO/scripts:$PATH" LC_ALL=C.UTF-8 TZ=UT
 # What every program of the project is called, and the run of the stream below.
 export RUN_ID=0123456789abcdef0123456789abcdef
 # shellcheck disable=SC2034
-TOOLS=(pgcdc-slot pgcdc-read pgcdc-snapshot cdc-mask cdc-policy cdc-batch cdc-stage-put cdc-stage-get cdc-load cdc-run)
+TOOLS=(pgcdc-check pgcdc-slot pgcdc-read pgcdc-snapshot cdc-mask cdc-policy cdc-batch cdc-stage-put cdc-stage-get cdc-load cdc-run)
 
 # Three transactions on public.orders; the heartbeat behind them ends at 010003C0. Lines, for sed: 1 source, 2 schema, 3-5 the
 # first transaction, 6-8 the second, 9-10 the third, 11 the heartbeat.

@@ -99,3 +99,25 @@ run_pages() {
 @test "every page with examples has them run" {
   settle run-pages run_pages
 }
+
+# Kinds of findings, as pgcdc-check's table has them, each with its severity.
+kinds() { sed -nE 's/^ *Kind\{Severity::([a-z]+), "([a-z_]+)"\},.*/\1 \2/p' tools/pgcdc-check/finding.hpp; }
+
+# The page explains each under the heading of its severity, and a test on a real server makes it.
+findings_explained() {
+  local slug said=$BATS_TEST_TMPDIR/page
+  awk '/^\.Ss [a-z]+: / { severity = $2; sub(/:$/, "", severity) } /^\.S[hs] / && !/: / { severity = "" }
+       severity != "" && /^\.It Li [a-z_]+$/ { slug = $3; next } slug != "" && /^[^.]|^\.Li|^\.Xr/ { print severity, slug; slug = "" } /^\.It/ { slug = "" }' man/pgcdc-check.1 | LC_ALL=C sort >"$said"
+  kinds | LC_ALL=C sort >"$BATS_TEST_TMPDIR/kinds"
+  sed 's/^/= /' "$BATS_TEST_TMPDIR/kinds"
+  both_ways "kinds of findings (left finding.hpp, right pgcdc-check.1)" "$BATS_TEST_TMPDIR/kinds" "$said"
+  while read -r _ slug; do
+    # A server older than those that can be read is not at hand.
+    grep -qE "(finds|mends|another|repair) $slug( |$)" tests/e2e/pgcdc-check.bats || [[ $slug == server_version ]] ||
+      echo "! tests/e2e/pgcdc-check.bats never finds $slug"
+  done < <(kinds)
+}
+
+@test "each kind of finding is explained in the page under its severity, and found by a test" {
+  settle findings-explained findings_explained
+}

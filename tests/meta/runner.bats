@@ -71,6 +71,24 @@ closing_line_is() { [[ ${lines[-1]} == "$1" ]]; }
   closing_line_is "1 passed, 0 failed, 0 skipped"
 }
 
+@test "the matrix runs what says that it depends on the server, on every server, and fails without servers" {
+  mkdir -p scripts tests/fault servers/16 servers/18
+  program servers/16/postgres 'echo "postgres (PostgreSQL) 16.1"'
+  program servers/18/postgres 'echo "postgres (PostgreSQL) 18.1"'
+  program scripts/install-servers "printf '%s\n' '16 $PWD/servers/16' '18 $PWD/servers/18'"
+  program bin/bats 'echo 1..1' 'case $PGCDC_PG_BINDIR in */16) echo "ok 1 $2" ;; *) echo "not ok 1 $2" ;; esac'
+  printf '%s\n' '#!/usr/bin/env bats' '# bats file_tags=server' >tests/e2e/depends.bats
+  printf '%s\n' '#!/usr/bin/env bats' >tests/e2e/does-not.bats
+  run -1 tests/run matrix
+  closing_line_is "1 passed, 1 failed, 0 skipped"
+  [[ $output == *'red: matrix-18/depends'* ]]
+  LATEST_S=-1 run -0 tests/run matrix
+  closing_line_is "0 passed, 0 failed, 2 skipped"
+  program scripts/install-servers 'exit 75'
+  run -1 tests/run matrix
+  closing_line_is "0 passed, 1 failed, 0 skipped"
+}
+
 @test "an unknown suite is a usage error" {
   run -64 tests/run no-such-suite
 }

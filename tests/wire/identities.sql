@@ -1,4 +1,5 @@
 -- Old tuples: by an index, of the whole row, none; and a key that is toasted.
+-- capture identities 14: 'proto_version', '1'
 CREATE TABLE by_index (a int NOT NULL, b int NOT NULL, v text);
 CREATE UNIQUE INDEX by_index_key ON by_index (b);
 ALTER TABLE by_index REPLICA IDENTITY USING INDEX by_index_key;

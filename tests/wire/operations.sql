@@ -1,4 +1,5 @@
 -- Every operation, several in a transaction, under the default identity.
+-- capture operations 14: 'proto_version', '1'
 CREATE TABLE t (id int PRIMARY KEY, v text, n numeric);
 CREATE TABLE other (id int PRIMARY KEY REFERENCES t);
 CREATE PUBLICATION p FOR ALL TABLES;

@@ -1,4 +1,5 @@
 -- Types of our own, odd names, partitions under their root, and a column that comes and goes.
+-- capture shapes 14: 'proto_version', '1'
 CREATE TYPE mood AS ENUM ('calm', 'stormy');
 CREATE DOMAIN email AS text;
 CREATE SCHEMA "S s";

@@ -1,4 +1,5 @@
 -- Values that are not sent because they did not change.
+-- capture toast 14: 'proto_version', '1'
 CREATE TABLE t (id int PRIMARY KEY, v int, big text, other text);
 ALTER TABLE t ALTER big SET STORAGE EXTERNAL, ALTER other SET STORAGE EXTERNAL;
 CREATE PUBLICATION p FOR ALL TABLES;

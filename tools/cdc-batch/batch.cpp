@@ -77,8 +77,10 @@ void Batch::schema_line(const change::Line& line) {
     for (Part& part : table.parts) part.keys.forget();
     table.key = key;
   }
-  if (chunk_) {
-    if (line.table == chunk_->table) chunk_->schemas.emplace_back(line.raw);
+  if (!chunks_.empty()) {
+    for (const auto& open : chunks_) {
+      if (line.table == open->chunk.table) open->chunk.schemas.emplace_back(line.raw);
+    }
     return;
   }
   table.listed = true;
@@ -262,43 +264,66 @@ void Batch::cut_epoch(io::LineWriter& out) {
 
 void Batch::chunk_line(const change::Line& line, io::LineWriter& out) {
   if (line.op == change::Op::read) {
-    if (chunk_parts_.empty() || chunk_parts_.back().file.bytes() >= limits_.part_bytes) {
-      if (!chunk_parts_.empty()) chunk_parts_.back().file.flush(false);
-      chunk_parts_.push_back({stage::SpooledFile(spool_, compressor_, chunk_->table, chunk_parts_.size()), KeyRange{}});
-    }
-    if (chunk_->ts.empty()) chunk_->ts = line.ts;
-    Part& part = chunk_parts_.back();
-    part.file.add(line.raw);
-    part.keys.add(table_of(line.table).key, line);
-    if (part.file.buffered_bytes() >= stage::kFrameBytes) part.file.flush(true);
+    copied_row(line);
     return;
   }
-  if (!line.snapshot_end) {
-    chunk_.emplace();
-    chunk_->table = line.table;
-    chunk_->lsn = line.lsn_value();
-    chunk_->chunk = line.chunk;
-    chunk_->schemas.push_back(table_of(line.table).schema_line);
+  if (line.snapshot_state == change::SnapshotState::begin) {
+    begin_chunk(line);
     return;
   }
-  fill_common(*chunk_);
+  const auto named = std::find_if(chunks_.begin(), chunks_.end(), [&](const auto& open) {
+    return open->chunk.chunk == line.chunk && open->chunk.lsn == line.lsn_value() && open->chunk.table == line.table;
+  });
+  chunk_ = named->get();
+  if (line.snapshot_state == change::SnapshotState::go_on) return;
+  end_chunk(line, out);
+  chunk_ = nullptr;
+  chunks_.erase(named);
+}
+
+void Batch::begin_chunk(const change::Line& line) {
+  chunk_ = chunks_.emplace_back(std::make_unique<OpenChunk>()).get();
+  stage::Chunk& chunk = chunk_->chunk;
+  chunk.table = line.table;
+  chunk.lsn = line.lsn_value();
+  chunk.copy = base::parse_lsn(line.copy).value_or(chunk.lsn);
+  chunk.chunk = line.chunk;
+  chunk.schemas.push_back(table_of(line.table).schema_line);
+}
+
+void Batch::copied_row(const change::Line& line) {
+  std::vector<Part>& parts = chunk_->parts;
+  if (parts.empty() || parts.back().file.bytes() >= limits_.part_bytes) {
+    if (!parts.empty()) parts.back().file.flush(false);
+    parts.push_back({stage::SpooledFile(spool_, compressor_, chunk_->chunk.table, parts.size()), KeyRange{}});
+  }
+  if (chunk_->chunk.ts.empty()) chunk_->chunk.ts = line.ts;
+  Part& part = parts.back();
+  part.file.add(line.raw);
+  part.keys.add(table_of(line.table).key, line);
+  if (part.file.buffered_bytes() >= stage::kFrameBytes) part.file.flush(true);
+}
+
+void Batch::end_chunk(const change::Line& line, io::LineWriter& out) {
+  stage::Chunk& chunk = chunk_->chunk;
+  fill_common(chunk);
   const json::Value root = line.root();
-  if (const json::Token* key = root.find("from_key")) chunk_->from_key = key->raw();
-  if (const json::Token* key = root.find("to_key")) chunk_->to_key = key->raw();
-  chunk_->high = base::parse_lsn(line.high).value_or(base::Lsn{});
-  for (Part& part : chunk_parts_) {
+  chunk.by = root.text_or("by", "");
+  if (const json::Token* key = root.find("from_key")) chunk.from_key = key->raw();
+  if (const json::Token* key = root.find("to_key")) chunk.to_key = key->raw();
+  if (root.find("keys") != nullptr) chunk.keys = root.number("keys");
+  chunk.high = base::parse_lsn(line.high).value_or(base::Lsn{});
+  for (Part& part : chunk_->parts) {
     stage::FileEntry entry = part.file.finish();
     entry.min_key = part.keys.min();
     entry.max_key = part.keys.max();
-    chunk_->rows += entry.rows;
-    chunk_->files.push_back(std::move(entry));
+    chunk.rows += entry.rows;
+    chunk.files.push_back(std::move(entry));
   }
-  out.line(stage::encode(*chunk_, stage::Form::line));
+  out.line(stage::encode(chunk, stage::Form::line));
   out.flush();
-  for (const stage::FileEntry& file : chunk_->files) spool_.give_away(file.path);
-  if (on_chunk) on_chunk(*chunk_);
-  chunk_.reset();
-  chunk_parts_.clear();
+  for (const stage::FileEntry& file : chunk.files) spool_.give_away(file.path);
+  if (on_chunk) on_chunk(chunk);
 }
 
 void Batch::tick(std::int64_t now_ms, io::LineWriter& out) {

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -83,6 +84,9 @@ class Batch : public tool::Filter {
   void row_line(const change::Line& line);
   void commit_line(const change::Line& line, io::LineWriter& out);
   void chunk_line(const change::Line& line, io::LineWriter& out);
+  void begin_chunk(const change::Line& line);
+  void copied_row(const change::Line& line);
+  void end_chunk(const change::Line& line, io::LineWriter& out);
 
   Table& table_of(std::string_view name);
   void add(Table& table, std::string_view text, const change::Line& line);
@@ -118,9 +122,13 @@ class Batch : public tool::Filter {
   std::int64_t began_ms_ = -1;  // the tick after the epoch's first line
   bool due_ = false;            // its time is over, a transaction is open
 
-  // A copied chunk has files of its own: an epoch may be open around it.
-  std::optional<stage::Chunk> chunk_;
-  std::vector<Part> chunk_parts_;
+  // Copied chunks have files of their own: an epoch may be open around them, and several of them at once.
+  struct OpenChunk {
+    stage::Chunk chunk;
+    std::vector<Part> parts;
+  };
+  std::vector<std::unique_ptr<OpenChunk>> chunks_;
+  OpenChunk* chunk_ = nullptr;  // whose rows come
 };
 
 }  // namespace cdc_batch

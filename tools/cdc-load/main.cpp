@@ -2,6 +2,7 @@
 // Must not know how an epoch is applied, or what a table of the warehouse looks like.
 #include "base/time.hpp"
 #include "cdc-load/options.hpp"
+#include "cdc-load/print.hpp"
 #include "stage/store.hpp"
 #include "tool/command.hpp"
 #include "tool/filter.hpp"
@@ -16,9 +17,12 @@ int main(int argc, char** argv) {
   command.text("source", "NAME", options.source, "Source whose epochs are loaded").required();
   command.text("warehouse", "WHERE", options.warehouse, "Warehouse: sqlite:FILE, made when it is missing").required();
   command.flag("history", options.history, "Keep every version of every row too");
+  command.text("print", "unknown", options.print,
+               "Load nothing; print the keys of rows with values that have not arrived, for pgcdc-snapshot --unknown");
   command.flag("once", once, "Load everything that is there, then end (always so in this version)");
 
   return tool::main_of(argc, argv, command, [&] {
+    if (!options.print.empty()) return cdc_load::print(options);
     const std::string file = cdc_load::sqlite_file(options.warehouse);
     tool::catch_stop_signals();
     const auto store = stage::open_store(options.stage, false);

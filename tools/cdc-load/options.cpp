@@ -9,7 +9,7 @@
 namespace cdc_load {
 namespace {
 
-constexpr std::array<std::string_view, 4> kStates{"copying", "ready", "parked", "history"};
+constexpr std::array<std::string_view, 5> kStates{"copying", "ready", "doubted", "parked", "history"};
 
 std::string label_of(std::string_view table) {
   std::string label = "table=\"";

@@ -20,6 +20,7 @@ struct Options {
   std::string source;
   std::string warehouse;
   bool history = false;
+  std::string print;  ///< what to print instead of loading; empty: load
 };
 
 /// in   warehouse  `sqlite:FILE`

@@ -59,6 +59,34 @@ base::Lsn lsn_of_schema(std::string_view line) {
   return base::parse_lsn(json::Value(tokenizer.tokens_of_copy(line), 0).text("lsn")).value_or(base::Lsn{});
 }
 
+// The line that closed the chunk.
+change::Chunk end_line(const stage::Chunk& chunk) {
+  change::Chunk line;
+  line.state = change::Chunk::State::end;
+  line.table = chunk.table;
+  line.lsn = chunk.lsn;
+  if (chunk.copy != chunk.lsn) line.copy = chunk.copy;
+  line.chunk = chunk.chunk;
+  line.by = chunk.by;
+  line.from_key = chunk.from_key;
+  line.to_key = chunk.to_key;
+  line.keys = chunk.keys;
+  line.rows = chunk.rows;
+  line.high = chunk.high;
+  return line;
+}
+
+// The policy replaced the key, so that its bounds are not the source's.
+bool hides_key(const stage::Chunk& chunk) {
+  for (const std::string& text : chunk.schemas) {
+    json::Tokenizer tokenizer;
+    for (const change::Column& column : change::decode_schema(json::Value(tokenizer.tokens_of_copy(text), 0)).columns) {
+      if ((column.identity || column.pk) && !column.action.empty() && column.action != "keep") return true;
+    }
+  }
+  return false;
+}
+
 std::string the_only_source(stage::Store& store) {
   std::vector<std::string> found;
   for (const std::string& name : store.list_one_level("")) {
@@ -139,6 +167,20 @@ void Get::write(io::LineWriter& out) {
   }
 }
 
+void Get::write_chunks(io::LineWriter& out) {
+  for (const std::string& name : wanted_chunks()) {
+    const stage::Chunk chunk = log_->chunk(name);
+    if (!source_written_) write_source(chunk, chunk.lsn, out);
+    std::string& text = out.buffer();
+    change::encode(text, end_line(chunk));
+    if (hides_key(chunk)) {
+      text.resize(text.size() - 2);
+      text.append(",\"masked\":true}\n");
+    }
+    out.lines_added();
+  }
+}
+
 void Get::write_source(const stage::Common& first, base::Lsn start, io::LineWriter& out) {
   change::Source source;
   source.source = identity_.source;
@@ -180,12 +222,9 @@ void Get::write_schema(const std::string& table, const std::string& line, io::Li
 void Get::write_chunk(const stage::Chunk& chunk, io::LineWriter& out) {
   write_policy(chunk, out);
   for (const std::string& schema : chunk.schemas) write_schema(chunk.table, schema, out);
-  change::Chunk line;
-  line.table = chunk.table;
-  line.lsn = chunk.lsn;
-  line.chunk = chunk.chunk;
-  line.from_key = chunk.from_key;
-  line.to_key = chunk.to_key;
+  change::Chunk line = end_line(chunk);
+  line.state = change::Chunk::State::begin;
+  line.rows = 0;
   change::encode(out.buffer(), line);
   out.lines_added();
   std::string_view text;
@@ -193,10 +232,7 @@ void Get::write_chunk(const stage::Chunk& chunk, io::LineWriter& out) {
     stage::LineFile file = stage::LineFile::open(*log_, entry);
     while (file.next(text)) out.line(text);
   }
-  line.end = true;
-  line.rows = chunk.rows;
-  line.high = chunk.high;
-  change::encode(out.buffer(), line);
+  change::encode(out.buffer(), end_line(chunk));
   out.lines_added();
 }
 

@@ -43,6 +43,12 @@ class Get {
   ///      before anything of the epoch at fault is written; refused/mixed_policy
   void write(io::LineWriter& out);
 
+  /// Writes a source line and the closing `snapshot` line of every chunk that was copied, and no rows: what a copy that goes on
+  /// need not read again. A line whose keys the policy has replaced says `"masked":true`. Nothing at all when there is no chunk.
+  ///
+  /// err  refused/object_missing, refused/broken_stage
+  void write_chunks(io::LineWriter& out);
+
  private:
   void write_source(const stage::Common& first, base::Lsn start, io::LineWriter& out);
   void write_policy(const stage::Common& manifest, io::LineWriter& out);

@@ -24,6 +24,7 @@ int main(int argc, char** argv) {
   std::string from;
   std::string to;
   std::vector<std::string> tables;
+  bool chunks = false;
   cdc_stage_get::Wanted wanted;
   tool::Command command("cdc-stage-get", "Writes what a stage holds as a change stream.");
   command.text("stage", "FOLDER", stage, "file:///FOLDER or a path").required();
@@ -31,16 +32,19 @@ int main(int argc, char** argv) {
   command.text("from", "LSN", from, "transactions from this position on (default: the log's start)");
   command.text("to", "LSN", to, "transactions before this position (default: the log's end)");
   command.flag("copy", wanted.copy, "the copied rows too, before the changes");
+  command.flag("chunks", chunks, "only what was copied, as the closing line of each chunk: for pgcdc-snapshot --done");
   command.words("TABLE", tables, 0, 10000, "only these tables, named as in the stream");
 
   return tool::main_of(argc, argv, command, [&] {
+    wanted.copy = wanted.copy || chunks;
     wanted.from = position("from", from);
     wanted.to = position("to", to);
     wanted.tables.insert(tables.begin(), tables.end());
     const auto store = stage::open_store(stage, false);
     io::LineWriter out(1);
     io::widen_pipe(1);
-    cdc_stage_get::Get(*store, std::move(wanted)).write(out);
+    cdc_stage_get::Get get(*store, std::move(wanted));
+    chunks ? get.write_chunks(out) : get.write(out);
     out.flush();
     return base::Exit::done;
   });

@@ -21,6 +21,8 @@ int main(int argc, char** argv) {
   command.text("ack", "FILE", ack, "replaced by `END RUN` whenever everything before END is durable");
 
   return tool::main_of(argc, argv, command, [&] {
+    // The reader waits for our last ack for as long as we live.
+    const io::Fd working = ack.empty() ? io::Fd() : io::hold(ack + ".lock");
     const auto store = stage::open_store(stage, true);
     const char* temporary = std::getenv("TMPDIR");
     tool::Metrics metrics(command.metrics(), command.name());

@@ -12,6 +12,11 @@
 namespace cdc_stage_put {
 namespace {
 
+// A log is of one history, and is never mended: what another history says goes beside it.
+constexpr const char* kBeside =
+    "give it another source or stage in the pipeline file, pgcdc-slot drop and create, then copy the tables with "
+    "cdc-run --snapshot";
+
 using base::Exit;
 using base::Failure;
 
@@ -87,7 +92,8 @@ void Put::source_line(const json::Value& root) {
   const stage::Identity standing = stage::Log::claim(store_, mine);
   if (standing.source != mine.source || standing.system_id != mine.system_id) {
     refuse("wrong_cluster", "the stage's source " + mine.source + " is of cluster " + standing.system_id +
-                                ", the stream of " + mine.system_id);
+                                ", the stream of " + mine.system_id +
+                                "; repair: correct the dsn, or, when this server is to be read instead, " + kBeside);
   }
   if (standing.era != mine.era) {
     refuse("wrong_era", "the stage's source is of era " + std::to_string(standing.era) + ", the stream of era " +
@@ -102,7 +108,8 @@ void Put::source_line(const json::Value& root) {
   const std::uint64_t timeline = std::max(standing.timeline, end_ ? end_->timeline : 0);
   if (mine.timeline < timeline) {
     refuse("old_timeline", "the stage holds timeline " + std::to_string(timeline) + ", the stream is of timeline " +
-                               std::to_string(mine.timeline));
+                               std::to_string(mine.timeline) +
+                               ": a server that was not promoted; repair: name the promoted one in the dsn");
   }
   if (on_source) on_source();
 }
@@ -111,6 +118,29 @@ void Put::check_belongs(const stage::Common& manifest) const {
   if (manifest.source != source_->source || manifest.run != source_->run || manifest.system_id != source_->system_id ||
       manifest.timeline != source_->timeline || manifest.era != source_->era) {
     throw Failure(Exit::data, "two_sources", "a manifest that is not of the stream's source line");
+  }
+}
+
+// Before the log begins: what was committed between a copy and the log's first position would be in neither, and no later epoch
+// could tell. Tables are copied one after the other, and each in chunks of later and later moments: the newest copy of each must reach
+// into the log from its first chunk on. Rows that were read again by their keys are no copy.
+void Put::check_copies(base::Lsn from) {
+  const std::vector<std::string> chunks = log_->chunks();
+  std::string_view checked;
+  for (std::size_t i = chunks.size(); i-- > 0;) {
+    const std::string_view table =
+        std::string_view(chunks[i]).substr(0, chunks[i].find('/', std::string_view("copy/").size()));
+    if (table == checked) continue;
+    const stage::Chunk newest = log_->chunk(chunks[i]);
+    if (newest.keys) continue;
+    checked = table;
+    if (newest.copy >= from) continue;
+    throw Failure(Exit::refused, "gap",
+                  "the copy of " + newest.table + " is as of " + base::format(newest.copy) +
+                      ", the first epoch begins at " + base::format(from) +
+                      " (a slot made anew?); repair: copy the table again with pgcdc-snapshot")
+        .at_lsn(from)
+        .at_table(newest.table);
   }
 }
 
@@ -131,6 +161,7 @@ void Put::put_epoch(stage::Epoch epoch) {
   bool looked_again = false;
   for (;;) {
     if (!end_) {
+      if (!log_->start()) check_copies(epoch.from);
       if (log_->begin(epoch.from) == epoch.from) {
         end_ = End{epoch.from, "", 0};
       } else {
@@ -144,9 +175,10 @@ void Put::put_epoch(stage::Epoch epoch) {
       continue;
     }
     if (epoch.from > end_->position) {
-      throw Failure(
-          Exit::refused, "gap",
-          "the stage ends at " + base::format(end_->position) + ", the epoch begins at " + base::format(epoch.from))
+      throw Failure(Exit::refused, "gap",
+                    "the stage ends at " + base::format(end_->position) + ", the epoch begins at " +
+                        base::format(epoch.from) +
+                        ": the slot was made anew, or confirmed elsewhere; repair: " + kBeside)
           .at_lsn(epoch.from);
     }
     if (epoch.from < end_->position) {
@@ -210,7 +242,8 @@ void Put::check_overlap(const stage::Epoch& epoch) {
       if (!came_here || !had_here || *came.head() != *had.head()) {
         const base::Lsn lsn = (had_here ? had : came).head()->lsn;
         throw Failure(Exit::refused, "diverged",
-                      "the stream's commits are not those of the stage at " + base::format(lsn) + ": another history")
+                      "the stream's commits are not those of the stage at " + base::format(lsn) +
+                          ": another history (a restored server?); repair: " + kBeside)
             .at_lsn(lsn);
       }
     }
@@ -262,6 +295,13 @@ void Put::cut(stage::Epoch& epoch, base::Lsn from) {
 void Put::put_chunk(stage::Chunk chunk) {
   check_belongs(chunk);
   const std::vector<stage::FileEntry> came = chunk.files;
+  if (const auto start = log_->start(); start && chunk.lsn < *start) {
+    throw Failure(Exit::refused, "gap",
+                  "a copy as of " + base::format(chunk.lsn) + " cannot be continued by a log that begins at " +
+                      base::format(*start) + "; repair: copy the table again with pgcdc-snapshot")
+        .at_lsn(chunk.lsn)
+        .at_table(chunk.table);
+  }
   for (stage::FileEntry& file : chunk.files) {
     place(file, stage::chunk_data_object(chunk.table, chunk.lsn, chunk.chunk, file.part, file.sha256));
   }

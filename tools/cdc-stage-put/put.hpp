@@ -54,6 +54,7 @@ class Put : public tool::Filter {
   void put_epoch(stage::Epoch epoch);
   void put_chunk(stage::Chunk chunk);
   void check_belongs(const stage::Common& manifest) const;
+  void check_copies(base::Lsn from);
   void find_end();
   void check_overlap(const stage::Epoch& epoch);
   void cut(stage::Epoch& epoch, base::Lsn from);

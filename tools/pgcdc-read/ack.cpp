@@ -30,4 +30,6 @@ std::optional<Ack> read_ack(const std::string& path) {
   return content ? parse_ack(*content) : std::nullopt;
 }
 
+bool is_ack_awaited(const std::string& path) { return io::is_held(path + ".lock"); }
+
 }  // namespace reader

@@ -1,6 +1,6 @@
 // pgcdc-read: what may be confirmed to the server. Knows the ack file, which the last durable program replaces, and the
-// rule that nothing is confirmed beyond what has left us. Must not know how the server is told. All but read_ack is
-// pure.
+// rule that nothing is confirmed beyond what has left us. Must not know how the server is told. All but the last
+// two are pure.
 #pragma once
 
 #include <cstdint>
@@ -36,5 +36,10 @@ struct Ack {
 /// out  what the file says now; nothing when there is none or it holds something else
 /// err  denied/permission, retry/file_failed
 [[nodiscard]] std::optional<Ack> read_ack(const std::string& path);
+
+/// Somebody who writes this ack file is at work.
+/// err  denied/permission, retry/file_failed
+/// src  cdc-stage-put(1), --ack
+[[nodiscard]] bool is_ack_awaited(const std::string& path);
 
 }  // namespace reader

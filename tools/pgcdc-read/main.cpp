@@ -13,6 +13,7 @@ int main(int argc, char** argv) {
   command.text("publication", "NAME", options.publication, "publication whose tables are read").required();
   command.text("start", "LSN", options.start, "begin here, when the slot's own position is not greater");
   command.text("until", "now|LSN", options.until, "end when all commits before this position have been written");
+  command.text("messages", "PREFIX", options.messages, "write logical messages with this prefix too");
   command.text("ack", "FILE", options.ack, "confirm what this file says is durable; without it the slot never moves");
   command.text("spool", "FOLDER", options.spool, "where changes wait while the next program is slow");
   command.bytes("max-bytes", "BYTES", options.max_bytes, "most that may wait there (default 1GiB)");

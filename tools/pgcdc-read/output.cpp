@@ -1,6 +1,5 @@
-// pgcdc-read: the output thread and its spool; the contracts are in output.hpp. Knows pipes, signals to a
-// thread, and a file without a name. Must not know what stands in a block, nor ever make the reader wait for a
-// write.
+// pgcdc-read: the output thread; the contracts are in output.hpp. Knows pipes and signals to a thread. Must not know what
+// stands in a block, nor ever make the reader wait for a write.
 #include "pgcdc-read/output.hpp"
 
 #include <fcntl.h>
@@ -8,7 +7,6 @@
 #include <pthread.h>
 #include <signal.h>
 #include <sys/eventfd.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -30,26 +28,9 @@ void do_nothing(int) {}
 // A block that one huge row has blown up is not kept.
 constexpr std::size_t kKeepBytes = 2 * Output::kBlockBytes;
 
-io::Fd open_spool(const std::string& folder) {
-  int fd = open(folder.c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
-  if (fd < 0 && (errno == EOPNOTSUPP || errno == EISDIR)) {
-    // A file system without O_TMPFILE: the name lives for a moment.
-    std::string path = folder + "/pgcdc-read.XXXXXX";
-    fd = mkostemp(path.data(), O_CLOEXEC);
-    if (fd >= 0) unlink(path.c_str());
-  }
-  if (fd < 0) io::throw_errno(errno, "make the spool file in", folder);
-  return io::Fd(fd);
-}
-
 }  // namespace
 
-Output::Output(int fd, const std::string& spool_folder, std::uint64_t spool_limit_bytes)
-    : fd_(fd),
-      spool_limit_bytes_(spool_limit_bytes),
-      spool_folder_(spool_folder),
-      spool_file_(open_spool(spool_folder)),
-      wake_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
+Output::Output(int fd, Spool& spool) : fd_(fd), spool_(spool), wake_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
   if (!wake_.open()) io::throw_errno(errno, "make an event descriptor for", "the output");
   block_.reserve(kKeepBytes);
   struct sigaction action {};
@@ -84,19 +65,14 @@ void Output::hand_over() {
   check();
   if (block_.empty()) return;
   Piece piece;
-  piece.size = block_.size();
   piece.mark = mark_;
-  bool to_spool = false;
-  {
-    const std::lock_guard lock(mutex_);
-    to_spool = memory_blocks_ >= kMemoryBlocks;
-  }
-  if (to_spool) spool(piece);
+  const bool to_spool = !roomy();
+  if (to_spool) piece.extent = spool_.append(std::span(block_.data(), block_.size()));
 
   const std::lock_guard lock(mutex_);
   if (!to_spool) {
     piece.block.swap(block_);
-    ++memory_blocks_;
+    memory_blocks_.fetch_add(1, std::memory_order_relaxed);
     if (!free_blocks_.empty()) {
       block_.swap(free_blocks_.back());
       free_blocks_.pop_back();
@@ -108,43 +84,6 @@ void Output::hand_over() {
   pieces_.push_back(std::move(piece));
   waiting_.fetch_add(1, std::memory_order_release);
   ready_.notify_all();
-}
-
-void Output::spool(Piece& piece) {
-  if (spooled_bytes_.load() + piece.size > spool_limit_bytes_) {
-    throw Failure(Exit::retry, "spool_full",
-                  "the next program is slow and the spool has reached its limit of " +
-                      std::to_string(spool_limit_bytes_) +
-                      " bytes: the connection is closed, the server keeps the rest");
-  }
-  {
-    const std::lock_guard lock(cipher_mutex_);
-    cipher_.apply(std::span(block_.data(), block_.size()), spool_end_);
-  }
-  piece.spool_begin = spool_end_;
-  for (std::size_t done = 0; done < piece.size;) {
-    const ssize_t n =
-        pwrite(spool_file_.get(), block_.data() + done, piece.size - done, static_cast<off_t>(spool_end_ + done));
-    if (n < 0 && errno == EINTR) continue;
-    if (n < 0) io::throw_errno(errno, "write the spool file in", spool_folder_);
-    done += static_cast<std::size_t>(n);
-  }
-  spool_end_ += piece.size;
-  spooled_bytes_.fetch_add(piece.size);
-}
-
-void Output::unspool(const Piece& piece, std::string& into) {
-  into.resize(piece.size);
-  for (std::size_t done = 0; done < piece.size;) {
-    const ssize_t n =
-        pread(spool_file_.get(), into.data() + done, piece.size - done, static_cast<off_t>(piece.spool_begin + done));
-    if (n < 0 && errno == EINTR) continue;
-    if (n < 0) io::throw_errno(errno, "read the spool file in", spool_folder_);
-    if (n == 0) throw Failure(Exit::bug, "spool_short", "the spool file is shorter than what was written to it");
-    done += static_cast<std::size_t>(n);
-  }
-  const std::lock_guard lock(cipher_mutex_);
-  cipher_.apply(std::span(into.data(), into.size()), piece.spool_begin);
 }
 
 // out  false: told to stop
@@ -186,13 +125,10 @@ void Output::run() {
         pieces_.pop_front();
       }
       const bool in_memory = !piece.block.empty();
-      if (!in_memory) unspool(piece, unspooled);
+      if (!in_memory) spool_.read(piece.extent, unspooled);
       if (!write_out(in_memory ? piece.block : unspooled)) break;
       if (!in_memory) {
-        // The space goes back at once; where the file system cannot do that, it goes back at the end.
-        static_cast<void>(fallocate(spool_file_.get(), FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
-                                    static_cast<off_t>(piece.spool_begin), static_cast<off_t>(piece.size)));
-        spooled_bytes_.fetch_sub(piece.size);
+        spool_.release(piece.extent);
         if (unspooled.capacity() > kKeepBytes) std::string().swap(unspooled);
       }
       if (piece.mark.value > written_.load(std::memory_order_relaxed)) {
@@ -200,7 +136,7 @@ void Output::run() {
       }
       const std::lock_guard lock(mutex_);
       if (in_memory) {
-        --memory_blocks_;
+        if (memory_blocks_.fetch_sub(1, std::memory_order_relaxed) == kMemoryBlocks / 2) wake();
         if (piece.block.capacity() <= 2 * kKeepBytes && free_blocks_.size() < kMemoryBlocks) {
           piece.block.clear();
           free_blocks_.push_back(std::move(piece.block));

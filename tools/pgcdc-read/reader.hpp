@@ -15,10 +15,11 @@ struct Options {
   std::string dsn;
   std::string slot;
   std::string publication;
-  std::string start;  ///< an LSN or empty: the slot's own position
-  std::string until;  ///< `now`, an LSN, or empty: never
-  std::string ack;    ///< empty: the slot never moves
-  std::string spool;  ///< folder
+  std::string start;     ///< an LSN or empty: the slot's own position
+  std::string until;     ///< `now`, an LSN, or empty: never
+  std::string ack;       ///< empty: the slot never moves
+  std::string messages;  ///< prefix of the logical messages to write; empty: none
+  std::string spool;     ///< folder
   std::uint64_t max_bytes = std::uint64_t{1} << 30;
   std::string metrics;
 };

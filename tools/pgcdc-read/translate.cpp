@@ -3,8 +3,11 @@
 // to. Pure.
 #include "pgcdc-read/translate.hpp"
 
+#include "base/encoding.hpp"
 #include "base/failure.hpp"
+#include "json/tokens.hpp"
 #include "json/write.hpp"
+#include "value/binary.hpp"
 
 namespace reader {
 
@@ -13,8 +16,11 @@ using base::Failure;
 
 void Translator::translate(std::string_view payload, std::string& into) {
   const std::size_t before = into.size();
+  const std::uint64_t rows_before = rows_;
+  whole_ = before;
   try {
     const pgoutput::Message& message = decoder_.decode(payload);
+    if (pass_rows_ != 0 && pass_over(message)) return;
     switch (message.kind) {
       case pgoutput::Kind::begin:
         begin(message.begin);
@@ -37,16 +43,37 @@ void Translator::translate(std::string_view payload, std::string& into) {
       case pgoutput::Kind::truncate:
         truncate(message.truncate, into);
         break;
-      case pgoutput::Kind::type:     // the catalog is asked instead
-      case pgoutput::Kind::origin:   // where a change came from does not change what it is
-      case pgoutput::Kind::message:  // not asked for
+      case pgoutput::Kind::message:
+        tell(message.message, into);
         break;
+      case pgoutput::Kind::type:    // the catalog is asked instead
+      case pgoutput::Kind::origin:  // where a change came from does not change what it is
+        break;
+      case pgoutput::Kind::stream_start:
+      case pgoutput::Kind::stream_stop:
+      case pgoutput::Kind::stream_commit:
+      case pgoutput::Kind::stream_abort:
+        throw Failure(Exit::data, "wrong_order", "a stream inside of a transaction");
     }
   } catch (Failure& failure) {
-    into.resize(before);  // never half a line
+    // Never half a line. Where reading may go on, a schema line that was written stays: it will not be written again.
+    into.resize(failure.exit == Exit::retry ? whole_ : before);
+    rows_ = rows_before;
     if (in_transaction_ && !failure.lsn) failure.lsn = commit_lsn_;
+    if (failure.table.empty()) failure.table = table_in(payload);
     throw;
   }
+}
+
+// The table that a row's message is about, as far as its beginning tells.
+std::string Translator::table_in(std::string_view payload) const {
+  if (payload.size() < 5 || std::string_view("IUD").find(payload.front()) == std::string_view::npos) return "";
+  std::uint32_t relid = 0;
+  for (const char byte : payload.substr(1, 4)) relid = relid << 8U | static_cast<unsigned char>(byte);
+  const auto found = tables_.find(relid);
+  if (found == tables_.end() || !found->second.wire) return "";
+  const pgoutput::Relation& relation = found->second.wire->relation;
+  return change::quote_table(relation.schema, relation.name);
 }
 
 void Translator::begin(const pgoutput::Begin& message) {
@@ -56,16 +83,88 @@ void Translator::begin(const pgoutput::Begin& message) {
   ts_ = message.ts;
   xid_ = message.xid;
   rows_ = 0;
+  if (resume_lsn_.value != 0) {
+    if (resume_lsn_ != commit_lsn_) {
+      throw Failure(Exit::bug, "resumed_elsewhere", "another transaction came than the one that was open");
+    }
+    pass_rows_ = resume_rows_;
+    resume_lsn_ = base::Lsn{};
+  }
   lsn_text_ = base::format(commit_lsn_) + R"(","seq":)";
   last_table_ = nullptr;  // it may be one to ask for again
   tail_ = R"(,"ts":")" + base::format(ts_) + R"(","xid":)" + std::to_string(xid_.value);
 }
 
+void Translator::begin_streamed(const pgoutput::Begin& message) {
+  begin(message);
+  streamed_ = true;
+}
+
+void Translator::end_streamed(const pgoutput::Commit& message, std::string& into) {
+  commit(message, into);
+  streamed_ = false;
+  // What the server believes that we know of a relation is what it said last, whichever transaction ended first.
+  for (std::unique_ptr<Wire>& before : replaced_) {
+    Table& table = tables_[before->relation.relid.value];
+    if (before->arrival <= table.wire->arrival) continue;
+    table.wire = std::move(before);
+    table.described = false;
+  }
+  replaced_.clear();
+  last_table_ = nullptr;
+}
+
+void Translator::resume() {
+  // A transaction that is open comes again as a whole, streamed or not.
+  if (in_transaction_) {
+    resume_lsn_ = commit_lsn_;
+    resume_rows_ = rows_;
+  }
+  in_transaction_ = false;
+  streamed_ = false;
+  replaced_.clear();
+  last_table_ = nullptr;
+}
+
+// out  the message is a row that stands in the stream already
+bool Translator::pass_over(const pgoutput::Message& message) {
+  std::uint64_t rows = 0;
+  switch (message.kind) {
+    case pgoutput::Kind::insert:
+    case pgoutput::Kind::update:
+    case pgoutput::Kind::erase:
+      rows = 1;
+      break;
+    case pgoutput::Kind::truncate:
+      rows = message.truncate.relids.size();
+      break;
+    case pgoutput::Kind::message:
+      rows = is_asked_for(message.message) ? 1 : 0;
+      break;
+    default:
+      return false;
+  }
+  if (!in_transaction_ || rows > pass_rows_) {
+    throw Failure(Exit::bug, "resumed_elsewhere", "a transaction came a second time with other rows");
+  }
+  rows_ += rows;
+  pass_rows_ -= rows;
+  return true;
+}
+
 void Translator::commit(const pgoutput::Commit& message, std::string& into) {
+  if (pass_rows_ != 0) {
+    throw Failure(Exit::bug, "resumed_elsewhere", "a transaction came a second time with fewer rows");
+  }
   if (!in_transaction_ || message.lsn != commit_lsn_) {
     throw Failure(Exit::data, "wrong_order", "a commit of another transaction than the one that is open");
   }
-  change::encode(into, change::Commit{commit_lsn_, message.end, message.ts, xid_, rows_, rows_});
+  // A server that streams a transaction sends it also when nothing of it is left, one that sends it whole may leave it out: what
+  // comes a second time must be the same, whichever way it came.
+  last_was_empty_ = rows_ == 0;
+  if (!last_was_empty_) {
+    change::encode(into, change::Commit{commit_lsn_, message.end, message.ts, xid_, rows_, rows_});
+  }
   in_transaction_ = false;
   last_end_ = message.end;
   all_rows_ += rows_;
@@ -76,29 +175,39 @@ void Translator::remember(const pgoutput::Relation& relation) {
   Table& table = tables_[relation.relid.value];
   table.described = false;
   last_table_ = nullptr;
+  if (streamed_ && table.wire) {
+    // Of several in one transaction the first one replaced what was known before it.
+    bool known = false;
+    for (const std::unique_ptr<Wire>& before : replaced_) known = known || before->relation.relid == relation.relid;
+    if (!known) replaced_.push_back(std::move(table.wire));
+  }
+  auto wire = std::make_unique<Wire>();
+  wire->arrival = arrival_;
   // The names are copied into one string, reserved first so that the views into it hold.
   std::size_t size = relation.schema.size() + relation.name.size();
   for (const auto& column : relation.columns) size += column.name.size();
-  table.texts.clear();
-  table.texts.reserve(size);
+  wire->texts.reserve(size);
   const auto keep = [&](std::string_view text) {
-    const std::size_t at = table.texts.size();
-    table.texts += text;
-    return std::string_view(table.texts).substr(at);
+    const std::size_t at = wire->texts.size();
+    wire->texts += text;
+    return std::string_view(wire->texts).substr(at);
   };
-  table.wire = relation;
-  table.wire.schema = keep(relation.schema);
-  table.wire.name = keep(relation.name);
-  table.wire_columns.assign(relation.columns.begin(), relation.columns.end());
-  for (auto& column : table.wire_columns) column.name = keep(column.name);
-  table.wire.columns = table.wire_columns;
+  wire->relation = relation;
+  wire->relation.schema = keep(relation.schema);
+  wire->relation.name = keep(relation.name);
+  wire->columns.assign(relation.columns.begin(), relation.columns.end());
+  for (auto& column : wire->columns) column.name = keep(column.name);
+  wire->relation.columns = wire->columns;
+  table.wire = std::move(wire);
 }
 
 // The catalog is asked again after every Relation message, not only when its content differs: a column that was dropped
 // and added under the same name and type looks the same on the wire. The line is written only when something differs.
 void Translator::describe(Table& table, std::string& into) {
-  Described now = describe_(table.wire, xid_);
-  if (now.schema.columns.size() != table.wire.columns.size() || now.shapes.size() != table.wire.columns.size()) {
+  const pgoutput::Relation& wire = table.wire->relation;
+  Described now = describe_(wire, xid_);
+  if (now.schema.columns.size() != wire.columns.size() || now.shapes.size() != wire.columns.size() ||
+      (!now.binary.empty() && now.binary.size() != wire.columns.size())) {
     throw Failure(Exit::bug, "wrong_description", "a relation's description has another number of columns");
   }
   now.schema.lsn = commit_lsn_;
@@ -108,29 +217,44 @@ void Translator::describe(Table& table, std::string& into) {
                     now.schema.columns == table.schema.columns;
   if (!same) {
     change::encode(into, now.schema);
+    whole_ = into.size();
     table.schema = std::move(now.schema);
   }
   table.lead = R"("table":)";
   json::append_string(table.lead, table.schema.table);
   table.lead += R"(,"lsn":")";
-  table.columns.resize(table.wire.columns.size());
+  table.columns.resize(wire.columns.size());
   for (std::size_t i = 0; i < table.columns.size(); ++i) {
     Column& column = table.columns[i];
     column.lead = ",";
-    json::append_string(column.lead, table.wire.columns[i].name);
+    json::append_string(column.lead, wire.columns[i].name);
     column.lead += ':';
     column.shape = now.shapes[i];
-    column.key = table.wire.columns[i].key;
+    column.binary = now.binary.empty() ? value::BinaryShape{} : std::move(now.binary[i]);
+    column.key = wire.columns[i].key;
   }
   table.described = true;
   table.ask_again = now.final ? base::Lsn{} : commit_lsn_;
 }
 
+void Translator::tell_leaves(base::Oid relid, base::Lsn lsn, const std::vector<change::Leaf>& leaves,
+                             const std::function<change::Schema()>& schema, std::string& into) {
+  Table& table = tables_[relid.value];
+  const std::uint64_t version = table.schema.version + 1;
+  if (table.schema.version == 0) table.schema = schema();
+  if (table.schema.table.empty()) return;  // it has gone since
+  table.schema.version = version;
+  change::Schema line = table.schema;
+  line.lsn = lsn;
+  line.leaves = leaves;
+  change::encode(into, line);
+}
+
 Translator::Table& Translator::table_of(base::Oid relid, std::string& into) {
   if (!in_transaction_) throw Failure(Exit::data, "wrong_order", "a row outside of a transaction");
-  if (last_table_ != nullptr && last_table_->wire.relid == relid) return *last_table_;
+  if (last_table_ != nullptr && last_table_->wire->relation.relid == relid) return *last_table_;
   const auto found = tables_.find(relid.value);
-  if (found == tables_.end()) {
+  if (found == tables_.end() || !found->second.wire) {
     throw Failure(Exit::data, "unknown_relation",
                   "a row of relation " + std::to_string(relid.value) + ", which the server did not describe");
   }
@@ -156,6 +280,23 @@ void Translator::open_row(std::string_view op, const Table& table, std::string& 
   into.append(tail_);
 }
 
+void Translator::append_value(const Column& column, const pgoutput::Value& value, std::string& into) {
+  if (value.kind == 'n') {
+    into.append("null");
+  } else if (value.kind == 'b') {
+    // Text is most values: that saves two calls each, here and below.
+    if (column.binary.layout == value::Layout::text) return json::append_string(into, value.bytes);
+    if (column.binary.layout == value::Layout::unknown) {
+      throw Failure(Exit::retry, "binary_unknown", "could not read a value in binary: its type is not known so");
+    }
+    value::append_json_binary(into, column.binary, value.bytes);
+  } else if (column.shape.kind == value::Kind::text) {
+    json::append_string(into, value.bytes);
+  } else {
+    value::append_json(into, column.shape, value.bytes);
+  }
+}
+
 void Translator::append_tuple(const Table& table, std::span<const pgoutput::Value> tuple, Take take,
                               std::string& into) {
   std::size_t i = 0;
@@ -168,13 +309,7 @@ void Translator::append_tuple(const Table& table, std::span<const pgoutput::Valu
       if (value.kind == 'u' || (take == Take::key && !column.key)) continue;
       into.append(column.lead.data() + skip, column.lead.size() - skip);
       skip = 0;
-      if (value.kind == 'n') {
-        into.append("null");
-      } else if (column.shape.kind == value::Kind::text) {  // most values; saves two calls each
-        json::append_string(into, value.bytes);
-      } else {
-        value::append_json(into, column.shape, value.bytes);
-      }
+      append_value(column, value, into);
     }
     into.push_back('}');
   } catch (Failure& failure) {
@@ -252,6 +387,31 @@ void Translator::truncate(const pgoutput::Truncate& message, std::string& into) 
     open_row(R"({"op":"t",)", table_of(relid, into), into);
     into.append("}\n");
   }
+}
+
+// One that is part of no transaction is not: nothing could say whether it has come before.
+bool Translator::is_asked_for(const pgoutput::LogicalMessage& message) const {
+  return message.transactional && !prefix_.empty() && message.prefix == prefix_;
+}
+
+void Translator::tell(const pgoutput::LogicalMessage& message, std::string& into) {
+  if (!is_asked_for(message)) return;
+  if (!in_transaction_) throw Failure(Exit::data, "wrong_order", "a transaction's logical message outside of it");
+  into.append(R"({"op":"m","lsn":")");
+  into.append(lsn_text_);
+  json::append_number(into, rows_++);
+  into.append(tail_);
+  into.append(R"(,"prefix":)");
+  json::append_string(into, message.prefix);
+  if (json::is_utf8(message.content)) {
+    into.append(R"(,"content":)");
+    json::append_string(into, message.content);
+  } else {
+    into.append(R"(,"base64":")");
+    base::append_base64(into, message.content);
+    into.push_back('"');
+  }
+  into.append("}\n");
 }
 
 }  // namespace reader

@@ -14,6 +14,10 @@ using base::Exit;
 using base::Failure;
 
 constexpr const char* kTool = "pgcdc-slot";
+constexpr std::uint32_t kSnapshotWord = 150000;
+constexpr std::uint32_t kStandbySlots = 160000;
+constexpr std::uint32_t kFailoverSlots = 170000;
+constexpr std::int64_t kGraceMs = 1000;  // for the server's own limit to come first
 
 pg::Connection connect(const Options& options, pg::Mode mode) {
   pg::Connection connection = pg::Connection::open(options.dsn, mode, kTool);
@@ -28,24 +32,41 @@ void print(const pg::Slot& slot) {
   out.flush();
 }
 
-// Slot creation waits for every transaction that could write; each holds its own number as a lock.
+// Slot creation waits for every transaction that could write; each holds its own number as a lock. The ages of other roles'
+// transactions are shown to pg_read_all_stats only.
 std::string blockers(pg::Connection& session) {
   const pg::Result found = session.query(
-      "SELECT DISTINCT pid FROM pg_catalog.pg_locks WHERE locktype = 'transactionid' AND mode = 'ExclusiveLock' AND "
-      "granted"
-      " AND pid IS NOT NULL AND pid <> pg_backend_pid() ORDER BY 1",
+      "SELECT pid, datname, usename, extract(epoch FROM clock_timestamp() - xact_start)::bigint FROM "
+      "pg_catalog.pg_stat_activity WHERE backend_xid IS NOT NULL AND pid <> pg_backend_pid() ORDER BY age(backend_xid) "
+      "DESC",
       "look for what holds it up");
-  std::string pids;
+  std::string text;
   for (std::size_t row = 0; row < found.rows(); ++row) {
-    pids += (row == 0 ? "" : ", ") + std::string(found.text(row, 0));
+    text += (row == 0 ? "the transactions of pid " : ", pid ") + std::string(found.text(row, 0));
+    if (found.is_null(row, 1) || found.is_null(row, 2)) continue;
+    text += " (database " + std::string(found.text(row, 1)) + ", role " + std::string(found.text(row, 2));
+    if (!found.is_null(row, 3)) text += ", " + std::string(found.text(row, 3)) + " s old";
+    text += ")";
   }
   const pg::Result prepared =
-      session.query("SELECT count(*) FROM pg_catalog.pg_prepared_xacts", "look for what holds it up");
-  const bool any_prepared = prepared.number(0, 0) != 0;
-  if (pids.empty() && !any_prepared) return "transactions that have ended meanwhile";
-  std::string text = pids.empty() ? "" : "the transactions of pid " + pids;
-  if (any_prepared) text += std::string(pids.empty() ? "" : " and ") + "prepared transactions (pg_prepared_xacts)";
-  return text;
+      session.query("SELECT gid FROM pg_catalog.pg_prepared_xacts ORDER BY prepared", "look for what holds it up");
+  for (std::size_t row = 0; row < prepared.rows(); ++row) {
+    text += (text.empty() ? "the transaction prepared as " : ", the transaction prepared as ") +
+            std::string(prepared.text(row, 0));
+  }
+  return text.empty() ? "transactions that have ended meanwhile" : text;
+}
+
+// Who may have a slot at all, and what it is to be. out  options of CREATE_REPLICATION_SLOT
+std::string slot_options(const pg::Connection& session, bool standby) {
+  const std::uint32_t version = session.server_version();
+  if (standby && version < kStandbySlots) {
+    throw Failure(Exit::refused, "standby",
+                  "cannot create a slot on a standby before PostgreSQL 16; repair: name the primary in the dsn");
+  }
+  // A copy on each standby that keeps copies (sync_replication_slots): where there is none it costs nothing.
+  if (version >= kFailoverSlots && !standby) return " LOGICAL pgoutput (SNAPSHOT 'nothing', FAILOVER true)";
+  return version >= kSnapshotWord ? " LOGICAL pgoutput (SNAPSHOT 'nothing')" : " LOGICAL pgoutput NOEXPORT_SNAPSHOT";
 }
 
 }  // namespace
@@ -62,10 +83,21 @@ std::string describe(const pg::Slot& slot) {
   position("restart_lsn", slot.restart_lsn);
   position("confirmed_flush_lsn", slot.confirmed_flush);
   object.text("wal_status", slot.wal_status);
-  slot.retained_bytes&&* slot.retained_bytes >= 0
-      ? object.number("retained_bytes", static_cast<std::uint64_t>(*slot.retained_bytes))
-      : object.null("retained_bytes");
-  object.boolean("two_phase", slot.two_phase).close();
+  const auto size = [&](const char* key, const std::optional<std::int64_t>& bytes) {
+    bytes&&* bytes >= 0 ? object.number(key, static_cast<std::uint64_t>(*bytes)) : object.null(key);
+  };
+  const auto maybe = [&](const char* key, const std::optional<bool>& value) {
+    value ? object.boolean(key, *value) : object.null(key);
+  };
+  size("retained_bytes", slot.retained_bytes);
+  size("safe_wal_bytes", slot.safe_wal_bytes);
+  object.boolean("two_phase", slot.two_phase);
+  maybe("failover", slot.failover);
+  maybe("synced", slot.synced);
+  slot.invalidation_reason.empty() ? object.null("invalidation_reason")
+                                   : object.text("invalidation_reason", slot.invalidation_reason);
+  slot.inactive_since ? object.text("inactive_since", *slot.inactive_since) : object.null("inactive_since");
+  object.close();
   return line;
 }
 
@@ -87,15 +119,19 @@ base::Exit create(const Options& options) {
   if (pg::find_slot(session, options.slot)) {
     throw Failure(Exit::refused, "slot_exists", "slot " + options.slot + " exists already");
   }
-  // A lock_timeout ends the wait and leaves no slot behind; closing the connection would leave both.
+  const bool standby = session.query("SELECT pg_is_in_recovery()", "look whether it is a standby").truth(0, 0);
+  const std::string statement =
+      "CREATE_REPLICATION_SLOT " + pg::identifier(options.slot) + slot_options(session, standby);
+  // A lock_timeout ends the wait and leaves no slot behind; closing the connection would leave both. It counts for one transaction
+  // after the other, and a standby waits for no lock: what lasts longer is cancelled, which leaves nothing behind either.
   pg::Connection stream = connect(options, pg::Mode::replication);
-  stream.query("SET lock_timeout = " + std::to_string(options.wait_seconds * 1000), "prepare the session");
+  const std::uint64_t wait_ms = options.wait_seconds * 1000;
+  stream.query("SET lock_timeout = " + std::to_string(wait_ms), "prepare the session");
+  const std::int64_t until_ms = tool::steady_ms() + static_cast<std::int64_t>(wait_ms) + kGraceMs;
+  stream.interrupt_when([&] { return tool::stop_asked() || tool::steady_ms() >= until_ms; });
   try {
     // Of the two ways, the protocol's command is the one that a role with REPLICATION alone may always use.
-    stream.query("CREATE_REPLICATION_SLOT " + pg::identifier(options.slot) +
-                     (session.server_version() >= 150000 ? " LOGICAL pgoutput (SNAPSHOT 'nothing')"
-                                                         : " LOGICAL pgoutput NOEXPORT_SNAPSHOT"),
-                 "create the slot");
+    stream.query(statement, "create the slot");
   } catch (const Failure& failure) {
     if (failure.slug == "sqlstate_57014" && tool::stop_asked()) {
       throw Failure(Exit::retry, "interrupted", "stopped before the slot was made; none is left behind");
@@ -103,10 +139,14 @@ base::Exit create(const Options& options) {
     if (failure.slug == "sqlstate_42710") {
       throw Failure(Exit::refused, "slot_exists", "slot " + options.slot + " exists already");
     }
-    if (failure.slug != "sqlstate_55P03") throw;
-    throw Failure(Exit::retry, "slot_blocked",
-                  "could not create the slot within " + std::to_string(options.wait_seconds) +
-                      " s: it waits for the end of " + blockers(session) + "; none is left behind");
+    if (failure.slug != "sqlstate_55P03" && (failure.slug != "sqlstate_57014" || tool::steady_ms() < until_ms)) throw;
+    throw Failure(
+        Exit::retry, "slot_blocked",
+        "could not create the slot within " + std::to_string(options.wait_seconds) + " s: it waits for " +
+            (standby ? "the primary to log which transactions run, which an idle one does not; on the primary: "
+                       "SELECT pg_log_standby_snapshot()"
+                     : "the end of " + blockers(session)) +
+            "; none is left behind");
   }
   const auto made = pg::find_slot(session, options.slot);
   if (!made) throw Failure(Exit::retry, "slot_gone", "the slot was dropped by somebody right after it was made");

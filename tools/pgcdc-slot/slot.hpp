@@ -22,7 +22,8 @@ struct Options {
 ///
 /// out  done
 /// err  refused/publication_missing (a slot cannot pass WAL from before its publication), refused/wal_level,
-///      refused/slot_exists; retry/slot_blocked after wait_seconds, with the pids that hold it up; no half slot is left.
+///      refused/slot_exists, refused/standby (of a server before 16); retry/slot_blocked after wait_seconds, with the pids that
+///      hold it up, on a standby with what the primary must do; no half slot is left.
 ///      A stop signal while waiting: retry/interrupted, no half slot either
 /// src  postgres-facts 13, 27
 [[nodiscard]] base::Exit create(const Options& options);

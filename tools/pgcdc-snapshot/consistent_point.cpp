@@ -66,6 +66,10 @@ Exported export_snapshot(pg::Connection& session, pg::Connection& stream, std::u
     if (!lsn) throw Failure(Exit::bug, "bad_position", "the server's consistent point is no position");
     return Exported{*lsn, std::string(made.text(0, 2))};
   } catch (const Failure& failure) {
+    // The server's internal error when the catalog changes just then ("... when MyProc->xmin already is valid"). Nothing was made.
+    if (failure.slug == "sqlstate_XX000") {
+      throw Failure(Exit::retry, failure.slug, "could not take a snapshot just now: " + failure.message);
+    }
     if (failure.slug != "sqlstate_55P03") throw;
     const std::string words = blocker(session, mark(session));
     throw Failure(Exit::retry, "blocked",
@@ -75,37 +79,19 @@ Exported export_snapshot(pg::Connection& session, pg::Connection& stream, std::u
   }
 }
 
-std::string list_of(std::span<const Locked> tables) {
-  std::string relids;
-  for (const Locked& table : tables) relids += (relids.empty() ? "'{" : ",") + std::to_string(table.relid.value);
-  return relids + "}'::oid[]";
-}
-
-// The files that hold the tables' rows, and their partitions' rows, as one text, as the session's snapshot sees them.
-std::string files_of(pg::Connection& session, std::span<const Locked> tables) {
-  if (tables.empty()) return "";
-  const std::string relids = list_of(tables);
-  return std::string(
-      session
-          .query("SELECT string_agg(c.oid || ':' || c.relfilenode, ' ' ORDER BY c.oid) FROM pg_catalog.pg_class c "
-                 "WHERE c.oid = ANY (" +
-                     relids + ") OR c.oid IN (SELECT p.relid FROM unnest(" + relids +
-                     ") AS t (oid), LATERAL pg_partition_tree(t.oid::regclass) AS p)",
-                 "look up the tables' files")
-          .text(0, 0));
-}
-
-// Names of the tables, and names, types and order of their columns, as the session sees them.
-std::string forms_of(pg::Connection& session, std::span<const Locked> tables) {
-  if (tables.empty()) return "";
-  return std::string(session
-                         .query("SELECT md5(string_agg(format('%s %s %L %s %L %s', c.oid, c.relnamespace, c.relname, "
-                                "a.attnum, a.attname, a.atttypid), ',' ORDER BY c.oid, a.attnum)) "
-                                "FROM pg_catalog.pg_class c LEFT JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid "
-                                "AND a.attnum > 0 WHERE c.oid = ANY (" +
-                                    list_of(tables) + ")",
-                                "look up the tables' columns")
-                         .text(0, 0));
+// The files that hold the table's rows, and its partitions' rows, and its name and its columns' names, types and order: two
+// texts, as the session sees them.
+pg::Result form_of(pg::Connection& session, base::Oid relid) {
+  const std::string oid = std::to_string(relid.value);
+  return session.query(
+      "SELECT (SELECT string_agg(c.oid || ':' || c.relfilenode, ' ' ORDER BY c.oid) FROM pg_catalog.pg_class c "
+      "WHERE c.oid = " +
+          oid + " OR c.oid IN (SELECT p.relid FROM pg_catalog.pg_partition_tree(" + oid +
+          ") AS p)), (SELECT string_agg(format('%s %L %s %L %s', c.relnamespace, c.relname, a.attnum, a.attname, "
+          "a.atttypid), ',' ORDER BY a.attnum) FROM pg_catalog.pg_class c LEFT JOIN pg_catalog.pg_attribute a "
+          "ON a.attrelid = c.oid AND a.attnum > 0 WHERE c.oid = " +
+          oid + ")",
+      "look up the table's form");
 }
 
 }  // namespace
@@ -146,31 +132,44 @@ void wait_for_older(pg::Connection& session, const Mark& mark, std::uint64_t lim
   }
 }
 
-Snapshot take_snapshot(pg::Connection& session, pg::Connection& stream, const Mark& mark,
-                       std::span<const Locked> tables, std::uint64_t limit_s) {
+Snapshot take_snapshot(pg::Connection& session, pg::Connection& stream, const Mark& mark, std::uint64_t limit_s) {
   const Exported exported = export_snapshot(session, stream, limit_s);
   if (exported.lsn < mark.lsn) {
     throw Failure(Exit::bug, "snapshot_too_old", "the snapshot does not hold what was waited for");
   }
   session.query("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", "begin the copy");
   session.query("SET TRANSACTION SNAPSHOT " + pg::literal(exported.name), "take the snapshot over");
-  if (!tables.empty()) {
-    std::string lock = "LOCK TABLE ";
-    for (std::size_t i = 0; i < tables.size(); ++i) lock += (i == 0 ? "" : ", ") + tables[i].name;
-    session.query(lock + " IN ACCESS SHARE MODE", "lock the tables against changes of their form");
-  }
-  // What was rewritten between the snapshot and the lock looks empty in the snapshot. The other session sees the present.
-  if (files_of(session, tables) != files_of(stream, tables)) {
-    throw Failure(Exit::retry, "table_rewritten", "a table was rewritten or truncated while the snapshot was taken");
-  }
-  // COPY finds columns by their present names, the rows are described as of the snapshot: now that the locks hold both still,
-  // they must be the same.
-  if (forms_of(session, tables) != forms_of(stream, tables)) {
-    throw Failure(Exit::retry, "table_altered", "a table's columns changed while the snapshot was taken");
-  }
   const pg::Result taken = session.query(
-      "SELECT to_char(now() AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"')", "read the time of the snapshot");
-  return Snapshot{exported.lsn, pg::end_of_log(session), std::string(taken.text(0, 0))};
+      "SELECT to_char(now() AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"'), pg_export_snapshot()",
+      "hand the snapshot on");
+  return Snapshot{exported.lsn, pg::end_of_log(session), std::string(taken.text(0, 0)), std::string(taken.text(0, 1))};
+}
+
+void enter_snapshot(pg::Connection& session, const Snapshot& snapshot, const std::string& table) {
+  session.query(
+      "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET TRANSACTION SNAPSHOT " + pg::literal(snapshot.name),
+      "take the snapshot over");
+  try {
+    session.query("LOCK TABLE " + table + " IN ACCESS SHARE MODE", "lock a table against changes of its form");
+  } catch (const Failure& failure) {
+    // 42P01: no such table, 3F000: no such schema.
+    if (failure.slug != "sqlstate_42P01" && failure.slug != "sqlstate_3F000") throw;
+    throw Failure(Exit::retry, "table_altered", "a table was dropped or renamed while it was copied");
+  }
+}
+
+void check_form(pg::Connection& session, pg::Connection& present, base::Oid relid) {
+  const pg::Result was = form_of(session, relid);
+  const pg::Result is = form_of(present, relid);
+  // COPY finds columns by their present names, the rows are described as of the snapshot: now that the lock holds both still,
+  // they must be the same.
+  if (is.is_null(0, 1) || was.text(0, 1) != is.text(0, 1)) {
+    throw Failure(Exit::retry, "table_altered", "a table's columns changed after the snapshot was taken");
+  }
+  // What was rewritten between the snapshot and the lock looks empty in the snapshot.
+  if (was.text(0, 0) != is.text(0, 0)) {
+    throw Failure(Exit::retry, "table_rewritten", "a table was rewritten or truncated after the snapshot was taken");
+  }
 }
 
 }  // namespace snapshot

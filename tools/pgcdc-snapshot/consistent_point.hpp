@@ -3,7 +3,6 @@
 #pragma once
 
 #include <cstdint>
-#include <span>
 #include <string>
 
 #include "base/ids.hpp"
@@ -32,35 +31,44 @@ struct Mark {
 /// src  postgres-facts: a commit record is in the log before others see its rows; a transaction older than the publication
 void wait_for_older(pg::Connection& session, const Mark& mark, std::uint64_t limit_s);
 
-/// A snapshot that is open in the session's transaction.
+/// A snapshot that is open in a session's transaction, for others to take over.
 ///
 /// lsn  a transaction is in the snapshot exactly when its commit record lies before this
 struct Snapshot {
   base::Lsn lsn;
-  base::Lsn high;  ///< end of the log after it was taken
-  std::string ts;  ///< its time, as the stream writes times; not later than the snapshot
-};
-
-/// One of the tables: its SQL name, and its number.
-struct Locked {
-  std::string name;
-  base::Oid relid;
+  base::Lsn high;    ///< end of the log after it was taken
+  std::string ts;    ///< its time, as the stream writes times; not later than the snapshot
+  std::string name;  ///< as SET TRANSACTION SNAPSHOT takes it, while the session's transaction is open
 };
 
 /// Has the server decode up to a point where it knows exactly which transactions are in its snapshot (a temporary slot, which
-/// is gone with its connection), takes that snapshot over into the session's transaction, and locks the tables against changes
-/// of their form. A position that is merely read near a snapshot would not do: a row that got another key between the two
-/// would stand in the copy as it is, and be moved there again by the stream, from a row that is another one by then.
+/// is gone with its connection), and takes that snapshot over into the session's transaction. A position that is merely read
+/// near a snapshot would not do: a row that got another key between the two would stand in the copy as it is, and be moved there
+/// again by the stream, from a row that is another one by then.
 ///
-/// in   session  outside of a transaction
+/// in   session  outside of a transaction; in one that reads when this returns, until it commits
 ///      stream   a replication session, used for nothing else; may be closed afterwards
 ///      limit_s  how long to wait for transactions that are writing
-/// err  retry/blocked, retry/interrupted as wait_for_older; retry/sqlstate_55P03 when a table stays locked;
-///      retry/table_rewritten: a table's rows were written anew meanwhile, the snapshot would see none of them;
-///      retry/table_altered: a column has another name or type by now;
-///      bug/snapshot_too_old when the snapshot does not hold the mark
+/// err  retry/blocked, retry/interrupted as wait_for_older; retry/sqlstate_XX000, which the server says when a table is altered
+///      just then; bug/snapshot_too_old when the snapshot does not hold the mark
 /// src  postgres-facts 12, 13; PostgreSQL docs, CREATE_REPLICATION_SLOT, SNAPSHOT 'export'
 [[nodiscard]] Snapshot take_snapshot(pg::Connection& session, pg::Connection& stream, const Mark& mark,
-                                     std::span<const Locked> tables, std::uint64_t limit_s);
+                                     std::uint64_t limit_s);
+
+/// Begins a transaction that sees the snapshot, and locks one table against changes of its form until its end.
+///
+/// in   session  outside of a transaction
+///      table    its SQL name
+/// err  retry/sqlstate_55P03 when the table stays locked; retry/table_altered when it is not there. The transaction is to be
+///      rolled back then
+void enter_snapshot(pg::Connection& session, const Snapshot& snapshot, const std::string& table);
+
+/// Makes sure that what the snapshot sees of the locked table is what is.
+///
+/// in   session  as enter_snapshot left it
+///      present  another session, outside of a transaction: it sees what is
+/// err  retry/table_rewritten: its rows were written anew since the snapshot, which would see none of them;
+///      retry/table_altered: it is another table, or a column has another name or type by now
+void check_form(pg::Connection& session, pg::Connection& present, base::Oid relid);
 
 }  // namespace snapshot

@@ -12,6 +12,13 @@ int main(int argc, char** argv) {
   command.text("slot", "NAME", options.slot, "logical replication slot that goes on where the copy ends").required();
   command.text("publication", "NAME", options.publication, "publication whose tables are copied").required();
   command.number("max-seconds", "SECONDS", options.wait_s, "longest wait for transactions that began before the copy");
+  command.number("jobs", "N", options.jobs, "tables and parts of tables that are read at the same time");
+  command.bytes("chunk-bytes", "BYTES", options.chunk_bytes, "of a table, after which it is cut by its key");
+  command.number("hold-seconds", "SECONDS", options.hold_s,
+                 "how long a snapshot is held open, before a new one is taken");
+  command.text("done", "FILE", options.done, "what cdc-stage-get --chunks says is copied already; - is standard input");
+  command.text("unknown", "FILE", options.unknown,
+               "copy only the rows that cdc-load --print unknown names; - is standard input");
   command.words("TABLE", options.tables, 0, 100'000, "copy these tables only, SCHEMA.NAME as in SQL");
   return tool::main_of(argc, argv, command, [&] {
     options.metrics = command.metrics();

@@ -12,6 +12,27 @@ using base::Failure;
 
 constexpr std::uint32_t kRowFilters = 150000;  // pg_publication_tables.attnames and rowfilter
 
+// From 16 on the server opens every table to list its columns, and so waits behind whoever alters one. The session's lock_timeout
+// bounds that.
+pg::Result read_publication(pg::Connection& session, const std::string& statement) {
+  try {
+    return session.query(statement, "read the publication");
+  } catch (const Failure& failure) {
+    if (failure.slug != "sqlstate_55P03") throw;
+  }
+  session.query("ROLLBACK", "look for who is in the way");
+  const pg::Result holder = session.query(
+      "SELECT pid FROM pg_catalog.pg_locks WHERE locktype = 'relation' AND mode = 'AccessExclusiveLock' AND granted "
+      "AND "
+      "database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = current_database()) ORDER BY pid LIMIT 1",
+      "look for who is in the way");
+  throw Failure(Exit::retry, "blocked",
+                "could not list the publication's tables in time: " +
+                    (holder.rows() == 0 ? std::string("a lock on one of them has only just gone")
+                                        : "process " + std::string(holder.text(0, 0)) +
+                                              " has locked one; end it, or wait longer with --max-seconds"));
+}
+
 }  // namespace
 
 Wanted parse_tables(std::span<const std::string> words) {
@@ -35,14 +56,14 @@ std::vector<Target> read_targets(pg::Connection& session, const std::string& pub
                       " FOR ..., then the slot anew: rows written before are not in it");
   }
   const bool filters = session.server_version() >= kRowFilters;
-  const pg::Result found = session.query(
+  const pg::Result found = read_publication(
+      session,
       std::string("SELECT c.oid, n.nspname, c.relname, c.relkind, ") +
           (filters ? "p.attnames::text, coalesce(p.rowfilter, '')" : "'', ''") +
           ", has_schema_privilege(n.oid, 'USAGE') AND has_table_privilege(c.oid, 'SELECT'), row_security_active(c.oid) "
           "FROM pg_catalog.pg_publication_tables p JOIN pg_catalog.pg_namespace n ON n.nspname = p.schemaname "
           "JOIN pg_catalog.pg_class c ON c.relnamespace = n.oid AND c.relname = p.tablename WHERE p.pubname = " +
-          pg::literal(publication) + " ORDER BY n.nspname COLLATE \"C\", c.relname COLLATE \"C\"",
-      "read the publication");
+          pg::literal(publication) + " ORDER BY n.nspname COLLATE \"C\", c.relname COLLATE \"C\"");
 
   std::vector<Target> targets;
   for (std::size_t row = 0; row < found.rows(); ++row) {

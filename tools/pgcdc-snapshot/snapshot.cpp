@@ -1,26 +1,38 @@
-// pgcdc-snapshot: the run. See snapshot.hpp.
+// pgcdc-snapshot: the run. One session holds a round's snapshot open, one looks at the present, and each worker has one of its own,
+// in a transaction that lasts for a piece: so a table is locked only while rows of it are read.
 #include "pgcdc-snapshot/snapshot.hpp"
 
+#include <fcntl.h>
 #include <unistd.h>
 
-#include <cstdio>
+#include <algorithm>
+#include <atomic>
+#include <cerrno>
+#include <cstring>
+#include <exception>
+#include <list>
+#include <mutex>
 #include <optional>
+#include <thread>
 
 #include "base/ids.hpp"
 #include "change/types.hpp"
 #include "crypto/digest.hpp"
+#include "io/file.hpp"
 #include "io/line_reader.hpp"
 #include "io/line_writer.hpp"
 #include "logging/event.hpp"
 #include "pg/catalog.hpp"
 #include "pg/connection.hpp"
+#include "pg/leaves.hpp"
 #include "pg/slot.hpp"
 #include "pgcdc-snapshot/consistent_point.hpp"
 #include "pgcdc-snapshot/copy_row.hpp"
+#include "pgcdc-snapshot/output.hpp"
 #include "pgcdc-snapshot/plan.hpp"
+#include "pgcdc-snapshot/work.hpp"
 #include "tool/command.hpp"
 #include "tool/filter.hpp"
-#include "tool/metrics.hpp"
 
 namespace snapshot {
 namespace {
@@ -29,61 +41,67 @@ using base::Exit;
 using base::Failure;
 
 constexpr std::uint64_t kRowsBetweenLooks = 8192;  // at the clock
-constexpr std::int64_t kProgressMs = 500;
+constexpr std::uint64_t kMostChanges = 3;
+constexpr std::size_t kKeysInStatement = 500;
 
-// How far the copy is, on one line of a terminal; nothing elsewhere.
-class Progress {
- public:
-  void rows(const std::string& table, std::uint64_t rows) {
-    const std::int64_t now_ms = tool::steady_ms();
-    if (!terminal_ || now_ms - last_ms_ < kProgressMs) return;
-    last_ms_ = now_ms;
-    std::fprintf(stderr, "\r\033[K%s: %llu rows", table.c_str(), static_cast<unsigned long long>(rows));
-    shown_ = true;
+// A session for copies, and what it has learnt of types.
+struct Worker {
+  Worker(const std::string& dsn, const std::string& publication, std::optional<base::Xid> horizon)
+      : session(pg::Connection::open(dsn, pg::Mode::plain, "pgcdc-snapshot")), catalog(session, publication, horizon) {
+    // Rows that a policy hides must be an error, not absent.
+    session.query("SET row_security = off; SET jit = off", "prepare the session");
   }
-  ~Progress() {
-    if (shown_) std::fputs("\r\033[K", stderr);
-  }
-
- private:
-  bool terminal_ = ::isatty(STDERR_FILENO) == 1 && ::isatty(STDOUT_FILENO) == 0;
-  bool shown_ = false;
-  std::int64_t last_ms_ = 0;
+  pg::Connection session;
+  pg::Catalog catalog;
 };
 
 class Run {
  public:
-  Run(const Options& options, Wanted wanted);
+  Run(const Options& options, Wanted wanted, Done done, std::optional<Wishes> wishes);
   Exit copy();
 
  private:
   void check_slot(const Mark& mark);
-  change::Source source_line(const Snapshot& snapshot);
-  void copy_table(const Target& target, const Snapshot& snapshot);
+  void write_source(base::Lsn start);
+  void round();
+  void work(Worker& worker, const Snapshot& snapshot, std::int64_t began_ms);
+  [[nodiscard]] bool copy_piece(Worker& worker, const Snapshot& snapshot, std::int64_t began_ms, const Task& task);
+  void copy_rows(Worker& worker, const Snapshot& snapshot, std::int64_t began_ms, const Task& task);
+  [[nodiscard]] std::optional<Task> next(base::Lsn lsn, std::int64_t began_ms);
+  void tell(std::int64_t began_ms);
+  void fail(std::exception_ptr failure);
 
   const Options& options_;
   Wanted wanted_;
-  pg::Connection session_;
-  std::optional<pg::Catalog> catalog_;
-  io::LineWriter out_{STDOUT_FILENO};
-  tool::Metrics metrics_;
-  Progress progress_;
+  std::string known_system_id_;
+  pg::Connection session_;  // holds the snapshots
+  pg::Connection present_;  // sees what is
+  std::optional<base::Xid> horizon_;
+  std::list<Worker> workers_;
+  bool source_written_ = false;
+  std::uint64_t changes_ = 0;  // of the publication, one after the other, each while a snapshot was taken
+  Output out_;
+
+  std::mutex mutex_;  // of what follows, and of present_
+  Work work_;
+  std::exception_ptr failure_;
+  std::exception_ptr held_up_;  // why a piece could not be read in this round
+  std::uint64_t pieces_done_ = 0;
+  std::atomic<bool> failed_ = false;
 };
 
-std::string sql_name(const std::string& schema, const std::string& name) {
-  return pg::identifier(schema) + "." + pg::identifier(name);
-}
-
-Run::Run(const Options& options, Wanted wanted)
+Run::Run(const Options& options, Wanted wanted, Done done, std::optional<Wishes> wishes)
     : options_(options),
       wanted_(std::move(wanted)),
+      known_system_id_(done.system_id),
       session_(pg::Connection::open(options.dsn, pg::Mode::plain, "pgcdc-snapshot")),
-      metrics_(options.metrics, "pgcdc-snapshot") {
-  metrics_.declare("cdc_snapshot_rows_total", "Rows copied, by table.");
-  metrics_.declare("cdc_snapshot_tables", "Tables to copy in this run.");
-  metrics_.declare("cdc_snapshot_tables_done", "Tables copied whole in this run.");
-  // Rows that a policy hides must be an error, not absent.
+      present_(pg::Connection::open(options.dsn, pg::Mode::plain, "pgcdc-snapshot")),
+      out_(options.metrics),
+      work_({options.chunk_bytes, options.jobs}, std::move(done), std::move(wishes)) {
   session_.query("SET row_security = off", "prepare the session");
+  session_.query("SET lock_timeout = " + std::to_string(std::min<std::uint64_t>(options.wait_s, 1'000'000) * 1000),
+                 "prepare the session");
+  prefer_indexes(present_);
 }
 
 void Run::check_slot(const Mark& mark) {
@@ -101,10 +119,12 @@ void Run::check_slot(const Mark& mark) {
             options_.slot + ", then pgcdc-slot create --slot " + options_.slot)
         .at_lsn(mark.lsn);
   }
-  catalog_.emplace(session_, options_.publication, slot->catalog_xmin);
+  horizon_ = slot->catalog_xmin;
 }
 
-change::Source Run::source_line(const Snapshot& snapshot) {
+void Run::write_source(base::Lsn start) {
+  if (source_written_) return;
+  source_written_ = true;
   const pg::Result about = session_.query(
       "SELECT (SELECT system_identifier FROM pg_control_system()), "
       "('x' || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8))::bit(32)::int",
@@ -118,100 +138,222 @@ change::Source Run::source_line(const Snapshot& snapshot) {
   source.server_version = session_.server_version();
   source.database = session_.database();
   source.slot = options_.slot;
-  source.start = snapshot.lsn;
-  return source;
+  source.start = start;
+  if (!known_system_id_.empty() && known_system_id_ != source.system_id) {
+    throw Failure(Exit::refused, "wrong_cluster",
+                  "what was copied before is of cluster " + known_system_id_ + ", this is " + source.system_id);
+  }
+  out_.source(source);
 }
 
-void Run::copy_table(const Target& target, const Snapshot& snapshot) {
-  const std::optional<pg::Table> table = catalog_->table(target.relid);
-  if (!table) throw Failure(Exit::bug, "table_gone", "a table of the publication is not in the catalog");
-  pg::Description description = catalog_->describe(*table);
-  description.schema.lsn = snapshot.lsn;
-  description.schema.version = 1;
-  change::encode(out_.buffer(), description.schema);
+void Run::fail(std::exception_ptr failure) {
+  const std::lock_guard lock(mutex_);
+  if (!failure_) failure_ = std::move(failure);
+  failed_ = true;
+}
 
-  change::Chunk chunk;
+void Run::tell(std::int64_t began_ms) {
+  Work::Sum sum;
+  {
+    const std::lock_guard lock(mutex_);
+    sum = work_.sum();
+  }
+  out_.tell(sum, began_ms);
+}
+
+// A piece for this round, or nothing: all is handed out, it has lasted long enough, or somebody wants an end.
+std::optional<Task> Run::next(base::Lsn lsn, std::int64_t began_ms) {
+  const std::lock_guard lock(mutex_);
+  if (failed_ || tool::stop_asked()) return std::nullopt;
+  const bool late = tool::steady_ms() - began_ms >= static_cast<std::int64_t>(options_.hold_s) * 1000;
+  if (late && pieces_done_ > 0) return std::nullopt;
+  return work_.next(present_, options_.publication, lsn);
+}
+
+void Run::work(Worker& worker, const Snapshot& snapshot, std::int64_t began_ms) {
+  try {
+    while (const auto task = next(snapshot.lsn, began_ms)) {
+      const bool copied = copy_piece(worker, snapshot, began_ms, *task);
+      {
+        const std::lock_guard lock(mutex_);
+        copied ? work_.finished(*task) : work_.give_back(*task);
+        if (copied) ++pieces_done_;
+      }
+      tell(began_ms);
+    }
+  } catch (...) {
+    fail(std::current_exception());
+  }
+}
+
+// out  false: not in this snapshot, nothing was written
+bool Run::copy_piece(Worker& worker, const Snapshot& snapshot, std::int64_t began_ms, const Task& task) {
+  const Target& target = task.table->target;
+  try {
+    try {
+      enter_snapshot(worker.session, snapshot, pg::identifier(target.schema) + "." + pg::identifier(target.name));
+      {
+        const std::lock_guard lock(mutex_);
+        check_form(worker.session, present_, target.relid);
+      }
+      if (read_key(worker.session, target, options_.publication).by != task.key.by) {
+        throw Failure(Exit::retry, "table_altered", "a table's key changed while it was copied");
+      }
+    } catch (const Failure& failure) {
+      if (failure.slug != "table_rewritten" && failure.slug != "table_altered" && failure.slug != "sqlstate_55P03")
+        throw;
+      worker.session.query("ROLLBACK", "leave the snapshot");
+      const std::lock_guard lock(mutex_);
+      Failure told = failure;
+      told.table = task.table->name;
+      held_up_ = std::make_exception_ptr(told);
+      return false;
+    }
+    copy_rows(worker, snapshot, began_ms, task);
+    worker.session.query("COMMIT", "end the copy of a chunk");
+  } catch (Failure& failure) {
+    if (failure.table.empty()) failure.table = task.table->name;
+    throw;
+  }
+  return true;
+}
+
+void Run::copy_rows(Worker& worker, const Snapshot& snapshot, std::int64_t began_ms, const Task& task) {
+  const Target& target = task.table->target;
+  const std::optional<pg::Table> table = worker.catalog.table(target.relid);
+  if (!table) throw Failure(Exit::bug, "table_gone", "a table of the publication is not in the catalog");
+  pg::Description description = worker.catalog.describe(*table);
+  if (target.kind == 'p') description.schema.leaves = pg::find_leaves(worker.session, target.relid);
+  OpenChunk open;
+  change::Chunk& chunk = open.chunk;
   chunk.table = description.schema.table;
   chunk.lsn = snapshot.lsn;
-  change::encode(out_.buffer(), chunk);
+  chunk.copy = task.copy;
+  chunk.chunk = task.chunk;
+  chunk.by = task.key.by;
+  chunk.from_key = format(task.range.from);
+  chunk.to_key = format(task.range.to);
+  if (!task.keys.empty()) chunk.keys = task.keys.size();
+  open.schema = description.schema;
 
+  // 18 publishes generated columns when it is told to; COPY of a table refuses to name one.
+  const bool generated =
+      worker.session
+          .query("SELECT count(*) > 0 FROM pg_catalog.pg_attribute WHERE attrelid = " +
+                     std::to_string(target.relid.value) + " AND attgenerated <> '' AND NOT attisdropped",
+                 "look up the table's columns")
+          .truth(0, 0);
   std::string columns;
   for (const change::Column& column : description.schema.columns) {
     columns += (columns.empty() ? "" : ", ") + pg::identifier(column.name);
   }
-  // A plain table is read fastest by name. A root's rows are in its partitions, a filter is a condition, and a table without
-  // published columns still has rows: those are queries. ONLY, since children by inheritance are published by themselves.
-  const std::string name = sql_name(target.schema, target.name);
-  const bool plain = target.kind == 'r' && target.filter.empty() && !columns.empty();
-  const std::string statement = plain ? "COPY " + name + " (" + columns + ") TO STDOUT"
-                                      : "COPY (SELECT " + columns + " FROM " + (target.kind == 'p' ? "" : "ONLY ") +
-                                            name + (target.filter.empty() ? "" : " WHERE " + target.filter) +
-                                            ") TO STDOUT";
-
   RowEncoder encoder(description.schema, std::move(description.shapes), snapshot.lsn, snapshot.ts);
-  const std::string label = tool::label("table", chunk.table);
-  std::uint64_t counted = 0;
-  metrics_.add("cdc_snapshot_rows_total", label, 0);
-  const auto count = [&] {
-    metrics_.add("cdc_snapshot_rows_total", label, static_cast<double>(chunk.rows - counted));
-    counted = chunk.rows;
-    metrics_.write_at_intervals(tool::steady_ms());
-    progress_.rows(chunk.table, chunk.rows);
+  std::uint64_t since_look = 0;
+  const auto copy = [&](const std::string& statement) {
+    worker.session.copy_out(statement, "copy a table", [&](std::string_view row) {
+      encoder.append_row(open.lines, row);
+      ++chunk.rows;
+      if (open.lines.size() >= io::LineWriter::kFlushBytes) out_.rows(open);
+      if (++since_look < kRowsBetweenLooks) return;
+      since_look = 0;
+      if (failed_) throw Failure(Exit::retry, "interrupted", "another worker has failed");
+      tell(began_ms);
+    });
   };
-  session_.copy_out(statement, "copy a table", [&](std::string_view row) {
-    encoder.append_row(out_.buffer(), row);
-    out_.lines_added();
-    if (++chunk.rows % kRowsBetweenLooks == 0) count();
-  });
-
-  chunk.end = true;
+  // The names of the key's columns as this snapshot has them: what was planned by them is bound to their numbers.
+  const Key key = read_key(worker.session, target, options_.publication);
+  std::vector<std::string> conditions;
+  for (std::size_t i = 0; i < task.keys.size(); i += kKeysInStatement) {
+    conditions.push_back(
+        condition_of(key, std::span(task.keys).subspan(i, std::min(kKeysInStatement, task.keys.size() - i))));
+  }
+  if (task.keys.empty()) conditions.push_back(condition_of(key, task.range));
+  for (std::string& condition : conditions) {
+    if (!target.filter.empty()) condition = (condition.empty() ? "" : "(" + condition + ") AND ") + target.filter;
+    // A plain table is read fastest by name. A root's rows are in its partitions, a filter or range is a condition, and a table
+    // without published columns still has rows: those are queries. ONLY, since children by inheritance are published by themselves.
+    const bool plain = target.kind == 'r' && condition.empty() && !columns.empty() && !generated;
+    const std::string name = pg::identifier(target.schema) + "." + pg::identifier(target.name);
+    copy(plain ? "COPY " + name + " (" + columns + ") TO STDOUT"
+               : "COPY (SELECT " + columns + " FROM " + rows_of(target) +
+                     (condition.empty() ? "" : " WHERE " + condition) + ") TO STDOUT");
+  }
   chunk.high = snapshot.high;
-  change::encode(out_.buffer(), chunk);
-  out_.flush();
-  count();
-  metrics_.add("cdc_snapshot_tables_done", "");
-  logging::event(logging::Level::info, "table copied", {{"table", chunk.table}, {"rows", std::to_string(chunk.rows)}});
+  out_.end(open);
 }
 
-Exit Run::copy() {
+// One consistent point, and whatever is copied in it.
+void Run::round() {
   // The list is read before the point is marked: a table must be in the publication first, else a transaction that wrote to it
   // before and commits after is in neither copy nor stream.
   const std::vector<Target> targets = read_targets(session_, options_.publication, wanted_);
-  const Mark mark = snapshot::mark(session_);
-  check_slot(mark);
-  wait_for_older(session_, mark, options_.wait_s);
-  std::vector<Locked> tables;
-  for (const Target& target : targets) tables.push_back({sql_name(target.schema, target.name), target.relid});
-  const Snapshot snapshot = [&] {
-    pg::Connection stream = pg::Connection::open(options_.dsn, pg::Mode::replication, "pgcdc-snapshot");
-    return take_snapshot(session_, stream, mark, tables, options_.wait_s);
-  }();
-  if (read_targets(session_, options_.publication, wanted_) != targets) {
-    throw Failure(Exit::retry, "publication_changed", "the publication changed while the snapshot was taken");
+  work_.see(targets);
+  if (!work_.empty()) {
+    const Mark mark = snapshot::mark(session_);
+    check_slot(mark);
+    wait_for_older(session_, mark, options_.wait_s);
+    work_.measure(present_);
+    const Snapshot snapshot = [&] {
+      pg::Connection stream = pg::Connection::open(options_.dsn, pg::Mode::replication, "pgcdc-snapshot");
+      return take_snapshot(session_, stream, mark, options_.wait_s);
+    }();
+    const std::int64_t began_ms = tool::steady_ms();
+    if (read_targets(session_, options_.publication, wanted_) != targets) {
+      session_.query("ROLLBACK", "leave the snapshot");
+      if (++changes_ > kMostChanges) {
+        throw Failure(Exit::retry, "publication_changed", "the publication changed while the snapshot was taken");
+      }
+      return;
+    }
+    changes_ = 0;
+    logging::event(logging::Level::info, "snapshot taken", {{"lsn", base::format(snapshot.lsn)}});
+    write_source(snapshot.lsn);
+    tell(began_ms);
+    while (workers_.size() < options_.jobs) {
+      Worker& worker = workers_.emplace_back(options_.dsn, options_.publication, horizon_);
+      worker.session.interrupt_when([this] { return failed_.load(); });
+    }
+    pieces_done_ = 0;
+    held_up_ = nullptr;
+    std::vector<std::thread> threads;
+    for (Worker& worker : workers_) {
+      threads.emplace_back([this, &worker, &snapshot, began_ms] { work(worker, snapshot, began_ms); });
+    }
+    for (std::thread& thread : threads) thread.join();
+    if (failure_) std::rethrow_exception(failure_);
+    session_.query("COMMIT", "end the snapshot");
+    tell(0);
+    // A piece that could not be read in this snapshot can be in the next, unless that happens to every piece that is left.
+    if (pieces_done_ == 0 && held_up_) std::rethrow_exception(held_up_);
   }
-  logging::event(logging::Level::info, "snapshot taken",
-                 {{"lsn", base::format(snapshot.lsn)}, {"tables", std::to_string(targets.size())}});
-  metrics_.set("cdc_snapshot_tables", "", static_cast<double>(targets.size()));
-  metrics_.set("cdc_snapshot_tables_done", "", 0);
+}
 
-  change::encode(out_.buffer(), source_line(snapshot));
-  for (const Target& target : targets) {
-    // A table is the boundary: half of one is no use to anybody, the finished ones are.
-    if (tool::stop_asked()) {
-      metrics_.write();
+Exit Run::copy() {
+  check_slot(Mark{pg::end_of_log(session_), 0});
+  do {
+    round();
+    if (tool::stop_asked() && !work_.empty()) {
       throw Failure(Exit::retry, "interrupted", "asked to stop before every table was copied");
     }
-    try {
-      copy_table(target, snapshot);
-    } catch (Failure& failure) {
-      if (failure.table.empty()) failure.table = change::quote_table(target.schema, target.name);
-      throw;
-    }
-  }
-  out_.flush();
-  session_.query("COMMIT", "end the copy");
-  metrics_.write();
+  } while (!work_.empty());
+  write_source(pg::end_of_log(session_));
+  out_.write_metrics();
   return Exit::done;
+}
+
+std::string read_all(const std::string& file, const char* slug) {
+  const io::Fd opened(file == "-" ? -1 : ::open(file.c_str(), O_RDONLY | O_CLOEXEC));
+  const int fd = file == "-" ? STDIN_FILENO : opened.get();
+  if (fd < 0) throw Failure(Exit::usage, slug, "cannot read " + file + ": " + std::strerror(errno));
+  std::string text;
+  char buffer[65536];
+  for (;;) {
+    const ssize_t got = ::read(fd, buffer, sizeof buffer);
+    if (got > 0) text.append(buffer, static_cast<std::size_t>(got));
+    if (got == 0) return text;
+    if (got < 0 && errno != EINTR)
+      throw Failure(Exit::retry, slug, "could not read " + file + ": " + std::strerror(errno));
+  }
 }
 
 }  // namespace
@@ -220,8 +362,17 @@ Exit copy_tables(const Options& options) {
   tool::hold_secrets();
   tool::catch_stop_signals();
   io::widen_pipe(STDOUT_FILENO);
+  if (options.jobs < 1 || options.jobs > 64) throw Failure(Exit::usage, "bad_value", "--jobs must be from 1 to 64");
+  if (options.chunk_bytes == 0) throw Failure(Exit::usage, "bad_value", "--chunk-bytes must be more than 0");
   Wanted wanted = parse_tables(options.tables);
-  return Run(options, std::move(wanted)).copy();
+  Done done;
+  if (!options.done.empty()) done = parse_done(read_all(options.done, "bad_done"));
+  if (!done.source.empty() && done.source != options.source) {
+    throw Failure(Exit::refused, "wrong_cluster", "what was copied before is of another source");
+  }
+  std::optional<Wishes> wishes;
+  if (!options.unknown.empty()) wishes = parse_keys(read_all(options.unknown, "bad_unknown"));
+  return Run(options, std::move(wanted), std::move(done), std::move(wishes)).copy();
 }
 
 }  // namespace snapshot

@@ -74,6 +74,28 @@ class PutTest : public ::testing::Test {
   }
   void give(const std::string& text) { give(*put_, text, out_); }
 
+  // A copied chunk of one row.
+  std::string chunk(const std::string& table, std::uint64_t lsn, std::uint64_t number, const std::string& from_key,
+                    std::uint64_t copy = 0, bool keys = false) {
+    stage::SpooledFile rows(*spool_, compressor_, table, 0);
+    rows.add(R"({"op":"r"})");
+    stage::Chunk chunk;
+    chunk.source = "main";
+    chunk.run = "0123456789abcdef0123456789abcdef";
+    chunk.system_id = "7";
+    chunk.timeline = 1;
+    chunk.table = table;
+    chunk.lsn = base::Lsn{lsn};
+    chunk.copy = base::Lsn{copy == 0 ? lsn : copy};
+    if (keys) chunk.keys = 1;
+    chunk.chunk = number;
+    chunk.from_key = from_key;
+    chunk.rows = 1;
+    chunk.files = {rows.finish()};
+    spool_->give_away(chunk.files.front().path);
+    return stage::encode(chunk, stage::Form::line);
+  }
+
   // An epoch with a transaction of two rows at each of the positions; a transaction ends 4 behind its commit.
   std::string epoch(std::uint64_t from, std::uint64_t to, const std::vector<std::uint64_t>& commits,
                     std::uint64_t xid = 9, int timeline = 1) {
@@ -342,23 +364,7 @@ TEST_F(PutTest, LinesOfAnotherKindOrStreamAreRefused) {
 }
 
 TEST_F(PutTest, AChunkIsPutOnceAndTheSameCopyAgainIsFine) {
-  const auto manifest = [&](const std::string& from_key) {
-    stage::SpooledFile rows(*spool_, compressor_, "public.t", 0);
-    rows.add(R"({"op":"r"})");
-    stage::Chunk chunk;
-    chunk.source = "main";
-    chunk.run = "0123456789abcdef0123456789abcdef";
-    chunk.system_id = "7";
-    chunk.timeline = 1;
-    chunk.table = "public.t";
-    chunk.lsn = base::Lsn{0xF0};
-    chunk.chunk = 2;
-    chunk.from_key = from_key;
-    chunk.rows = 1;
-    chunk.files = {rows.finish()};
-    spool_->give_away(chunk.files.front().path);
-    return stage::encode(chunk, stage::Form::line);
-  };
+  const auto manifest = [&](const std::string& from_key) { return chunk("public.t", 0xF0, 2, from_key); };
   give(source_line());
   give(manifest("[5]"));
   give(manifest("[5]"));
@@ -368,6 +374,30 @@ TEST_F(PutTest, AChunkIsPutOnceAndTheSameCopyAgainIsFine) {
   EXPECT_EQ(stored.chunks("public.t"), stored.chunks());
   EXPECT_EQ(stored.chunk(stored.chunks()[0]).from_key, "[5]");
   EXPECT_TRUE(acks_.empty()) << "a copy says nothing about the slot";
+}
+
+TEST_F(PutTest, ACopyThatTheLogDoesNotContinueIsRefused) {
+  give(source_line());
+  give(chunk("public.a", 0x120, 0, ""));
+  give(chunk("public.b", 0x90, 0, ""));
+  give(chunk("public.b", 0x110, 0, ""));
+  // What was committed between 0x120 and 0x130 would be nowhere.
+  EXPECT_EQ(outcome([&] { give(epoch(0x130, 0x140, {})); }), "78 gap");
+  EXPECT_EQ(outcome([&] { give(epoch(0x118, 0x140, {})); }), "78 gap") << "public.b stands at 0x110";
+  // A copy went on at a later moment, and rows were read again later still: its first chunk is as of 0x10C all the same.
+  give(chunk("public.e", 0x10C, 0, ""));
+  give(chunk("public.e", 0x125, 1, "[5]", 0x10C));
+  give(chunk("public.e", 0x128, 0, "", 0x10C, true));
+  EXPECT_EQ(outcome([&] { give(epoch(0x110, 0x140, {})); }), "78 gap") << "public.e stands at 0x10C";
+  give(chunk("public.e", 0x111, 0, "", 0x111));
+  EXPECT_EQ(outcome([&] { give(epoch(0x110, 0x140, {})); }), "78 gap")
+      << "a chunk of the newer copy is older than one of the older";
+  give(chunk("public.e", 0x129, 1, "[5]", 0x111));
+  // The older copies of public.b and public.e have been superseded.
+  give(epoch(0x110, 0x140, {}));
+  EXPECT_EQ(acks_, std::vector<std::uint64_t>{0x140});
+  give(chunk("public.c", 0x110, 0, ""));
+  EXPECT_EQ(outcome([&] { give(chunk("public.d", 0x10F, 0, "")); }), "78 gap");
 }
 
 }  // namespace

@@ -57,6 +57,27 @@ TEST(Stream, TakesTransactionsHeartbeatsAndChunks) {
   EXPECT_EQ(verdict({kSource, kSchema, chunk("begin", 0), kRead, kRead, chunk("end", 2)}), "");
 }
 
+TEST(Stream, ChunksOfSeveralWorkersAreToldApart) {
+  const auto line = [](const std::string& state, int number, int rows) {
+    std::string text = chunk(state, rows);
+    const std::string was = R"("chunk":0)";
+    return text.replace(text.find(was), was.size(), R"("chunk":)" + std::to_string(number));
+  };
+  EXPECT_EQ(verdict({kSource, kSchema, line("begin", 0, 0), kRead, line("begin", 1, 0), kRead, kRead,
+                     line("continue", 0, 0), kRead, line("end", 1, 2), line("end", 0, 2)}),
+            "");
+  // Rows behind the end of one belong to nobody until it is said whose they are.
+  EXPECT_EQ(verdict({kSource, kSchema, line("begin", 0, 0), line("begin", 1, 0), line("end", 1, 0), kRead}),
+            "wrong_order");
+  EXPECT_EQ(verdict({kSource, kSchema, line("begin", 0, 0), line("begin", 0, 0)}), "wrong_order");
+  EXPECT_EQ(verdict({kSource, kSchema, line("continue", 0, 0)}), "wrong_order");
+  EXPECT_EQ(verdict({kSource, kSchema, line("begin", 0, 0), kRead, line("begin", 1, 0), kRead, line("end", 0, 2)}),
+            "rows_off");
+  EXPECT_EQ(verdict({kSource, kSchema, line("begin", 0, 0), line("begin", 1, 0), line("end", 1, 0)}), "cut_short");
+  EXPECT_EQ(verdict({kSource, kSchema, line("begin", 0, 0), line("begin", 1, 0), line("end", 1, 0), row(kL20, 0)}),
+            "wrong_order");
+}
+
 TEST(Stream, BeginsWithOneSource) {
   EXPECT_EQ(verdict({kSchema}), "no_source");
   EXPECT_EQ(verdict({kSource, kSource}), "two_sources");
@@ -123,6 +144,26 @@ TEST(Types, EncodedLinesDecodeToThemselves) {
   const Schema schema = decode_schema(json::Value(tokenizer.tokens_of_copy(kSchema), 0));
   encode(line, schema);
   EXPECT_EQ(line, kSchema + "\n");
+}
+
+TEST(Types, ASchemaLineMayTellOfPartitions) {
+  json::Tokenizer tokenizer;
+  Schema schema = decode_schema(json::Value(tokenizer.tokens_of_copy(kSchema), 0));
+  EXPECT_FALSE(schema.leaves.has_value());
+  schema.leaves =
+      std::vector<Leaf>{{base::Oid{16390}, base::Oid{16390}, false}, {base::Oid{16393}, base::Oid{4294967295}, true}};
+  std::string line;
+  encode(line, schema);
+  EXPECT_TRUE(line.ends_with(
+      R"("leaves":[{"relid":16390,"file":16390,"attached":false},{"relid":16393,"file":4294967295,"attached":true}]})"
+      "\n"))
+      << line;
+  json::Tokenizer again;
+  EXPECT_EQ(decode_schema(json::Value(again.tokens_of_copy(line.substr(0, line.size() - 1)), 0)).leaves, schema.leaves);
+  schema.leaves->clear();
+  line.clear();
+  encode(line, schema);
+  EXPECT_NE(line.find(R"("leaves":[])"), std::string::npos);
 }
 
 TEST(Names, AreQuotedAsPostgresDoes) {

@@ -69,7 +69,8 @@ class OutputTest : public testing::Test {
 std::string numbered(std::size_t number) { return std::to_string(number) + std::string(1000, 'r') + '\n'; }
 
 TEST_F(OutputTest, a_stalled_reader_gets_every_byte_in_order_through_memory_and_spool) {
-  Output output(pipe_.ends[1], folder_, 1U << 30U);
+  reader::Spool spool(folder_, 1U << 30U);
+  Output output(pipe_.ends[1], spool);
   std::string all;
   std::size_t most_spooled = 0;
   for (std::size_t i = 0; all.size() < 3 * Output::kMemoryBlocks * Output::kBlockBytes; ++i) {
@@ -78,7 +79,7 @@ TEST_F(OutputTest, a_stalled_reader_gets_every_byte_in_order_through_memory_and_
     output.block() += line;
     output.mark(base::Lsn{all.size()});
     if (output.full()) output.hand_over();
-    most_spooled = std::max(most_spooled, static_cast<std::size_t>(output.spooled_bytes()));
+    most_spooled = std::max(most_spooled, static_cast<std::size_t>(spool.bytes()));
   }
   EXPECT_GT(most_spooled, Output::kMemoryBlocks * Output::kBlockBytes);
   output.hand_over();
@@ -86,11 +87,12 @@ TEST_F(OutputTest, a_stalled_reader_gets_every_byte_in_order_through_memory_and_
   EXPECT_EQ(pipe_.take(all.size()), all);
   settle(output);
   EXPECT_EQ(output.written(), base::Lsn{all.size()});
-  EXPECT_EQ(output.spooled_bytes(), 0U);
+  EXPECT_EQ(spool.bytes(), 0U);
 }
 
 TEST_F(OutputTest, at_its_limit_the_spool_is_retry) {
-  Output output(pipe_.ends[1], folder_, Output::kBlockBytes + 1);
+  reader::Spool spool(folder_, Output::kBlockBytes + 1);
+  Output output(pipe_.ends[1], spool);
   const auto fill = [&] {
     for (int i = 0; i < 100; ++i) {
       output.block().assign(Output::kBlockBytes, 'x');
@@ -109,12 +111,13 @@ TEST_F(OutputTest, at_its_limit_the_spool_is_retry) {
 TEST_F(OutputTest, the_spool_is_not_clear_text_and_has_no_name) {
   const std::string folder = folder_ + "spool";
   std::filesystem::create_directory(folder);
-  Output output(pipe_.ends[1], folder, 1U << 30U);
+  reader::Spool spool(folder, 1U << 30U);
+  Output output(pipe_.ends[1], spool);
   for (int i = 0; i < 40; ++i) {
     output.block().assign(Output::kBlockBytes, 's');
     output.hand_over();
   }
-  ASSERT_GT(output.spooled_bytes(), 0U);
+  ASSERT_GT(spool.bytes(), 0U);
   EXPECT_TRUE(std::filesystem::is_empty(folder));
   // The file's descriptor is the only way to it: /proc shows it as deleted.
   bool found = false;
@@ -134,7 +137,8 @@ TEST_F(OutputTest, the_spool_is_not_clear_text_and_has_no_name) {
 }
 
 TEST_F(OutputTest, a_block_of_one_huge_row_is_written_whole) {
-  Output output(pipe_.ends[1], folder_, 1U << 30U);
+  reader::Spool spool(folder_, 1U << 30U);
+  Output output(pipe_.ends[1], spool);
   const std::string huge(20 * Output::kBlockBytes, 'h');
   output.block() = huge;
   output.hand_over();
@@ -143,7 +147,8 @@ TEST_F(OutputTest, a_block_of_one_huge_row_is_written_whole) {
 }
 
 TEST_F(OutputTest, a_reader_that_is_gone_is_a_broken_pipe) {
-  Output output(pipe_.ends[1], folder_, 1U << 30U);
+  reader::Spool spool(folder_, 1U << 30U);
+  Output output(pipe_.ends[1], spool);
   pipe_.close_end(0);
   output.block() = "line\n";
   output.hand_over();
@@ -154,7 +159,8 @@ TEST_F(OutputTest, a_full_disk_is_retry) {
   const int full = open("/dev/full", O_WRONLY | O_CLOEXEC);
   ASSERT_GE(full, 0);
   {
-    Output output(full, folder_, 1U << 30U);
+    reader::Spool spool(folder_, 1U << 30U);
+    Output output(full, spool);
     output.block() = "line\n";
     output.hand_over();
     try {
@@ -171,7 +177,8 @@ TEST_F(OutputTest, a_full_disk_is_retry) {
 }
 
 TEST_F(OutputTest, it_ends_out_of_a_write_that_blocks) {
-  Output output(pipe_.ends[1], folder_, 1U << 30U);
+  reader::Spool spool(folder_, 1U << 30U);
+  Output output(pipe_.ends[1], spool);
   output.block().assign(4 * Output::kBlockBytes, 'x');
   output.hand_over();
   EXPECT_FALSE(output.idle());
@@ -179,7 +186,7 @@ TEST_F(OutputTest, it_ends_out_of_a_write_that_blocks) {
 }
 
 TEST_F(OutputTest, a_spool_folder_that_is_not_there_is_told_at_once) {
-  EXPECT_THROW(Output(pipe_.ends[1], folder_ + "/nosuch", 1), base::Failure);
+  EXPECT_THROW(reader::Spool(folder_ + "/nosuch", 1), base::Failure);
 }
 
 }  // namespace

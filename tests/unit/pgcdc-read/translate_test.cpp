@@ -8,45 +8,14 @@
 #include <fstream>
 #include <sstream>
 
-#include "base/encoding.hpp"
 #include "base/failure.hpp"
 #include "change/line.hpp"
+#include "wire.hpp"
 
 namespace {
 
 using reader::Described;
 using reader::Translator;
-
-// What can be said without a catalog.
-Described without_catalog(const pgoutput::Relation& relation, base::Xid) {
-  Described described;
-  described.schema.table = change::quote_table(relation.schema, relation.name);
-  described.schema.relid = relation.relid;
-  described.schema.identity = relation.identity == 'f'   ? "full"
-                              : relation.identity == 'n' ? "nothing"
-                              : relation.identity == 'i' ? "index"
-                                                         : "default";
-  for (const auto& wire : relation.columns) {
-    change::Column column;
-    column.name = wire.name;
-    column.type = std::to_string(wire.type.value);
-    column.typmod = wire.typmod;
-    column.identity = wire.key;
-    column.category = "X";
-    described.schema.columns.push_back(column);
-    described.shapes.push_back(value::shape_of({wire.type, base::Oid{}, ','}));
-  }
-  return described;
-}
-
-std::string wire_path(const std::string& file) { return std::string(PGCDC_TEST_DATA) + "/wire/" + file; }
-
-std::vector<std::string> messages_of(const std::string& name) {
-  std::ifstream file(wire_path(name + ".hex"));
-  std::vector<std::string> messages;
-  for (std::string line; std::getline(file, line);) messages.push_back(base::decode_hex(line).value());
-  return messages;
-}
 
 std::string content_of(const std::string& path) {
   std::ifstream file(path);
@@ -55,7 +24,18 @@ std::string content_of(const std::string& path) {
   return content.str();
 }
 
-class Wire : public testing::TestWithParam<const char*> {};
+class Wire : public testing::TestWithParam<std::string> {};
+
+// Every capture by protocol 1 of every major version: MAJOR/NAME.
+std::vector<std::string> captures() {
+  std::vector<std::string> names;
+  for (const char* major : {"14", "15", "16", "17", "18"}) {
+    for (const char* name : {"operations", "identities", "toast", "shapes", "streamed-not"}) {
+      names.push_back(std::string(major) + "/" + name);
+    }
+  }
+  return names;
+}
 
 TEST_P(Wire, captured_messages_become_the_lines_beside_them) {
   const std::vector<std::string> messages = messages_of(GetParam());
@@ -63,7 +43,7 @@ TEST_P(Wire, captured_messages_become_the_lines_beside_them) {
   Translator translator(without_catalog);
   std::string lines;
   for (const std::string& message : messages) translator.translate(message, lines);
-  const std::string path = wire_path(std::string(GetParam()) + ".lines");
+  const std::string path = wire_path(GetParam() + ".lines");
   if (std::getenv("WIRE_WRITE") != nullptr) std::ofstream(path) << lines;
   EXPECT_EQ(lines, content_of(path));
   EXPECT_FALSE(translator.in_transaction());
@@ -95,8 +75,11 @@ TEST_P(Wire, a_message_that_is_cut_writes_nothing) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Captured, Wire, testing::Values("operations", "identities", "toast", "shapes"),
-                         [](const auto& chosen) { return std::string(chosen.param); });
+INSTANTIATE_TEST_SUITE_P(Captured, Wire, testing::ValuesIn(captures()), [](const auto& chosen) {
+  std::string name = chosen.param;
+  for (char& c : name) c = c == '/' || c == '-' ? '_' : c;
+  return name;
+});
 
 TEST(Translator, a_shape_is_written_again_only_when_the_catalog_says_another) {
   int asked = 0;
@@ -106,7 +89,7 @@ TEST(Translator, a_shape_is_written_again_only_when_the_catalog_says_another) {
         ++asked < 3 ? 1 : 5;  // dropped and added under the same name: the wire is silent
     return described;
   });
-  const std::vector<std::string> messages = messages_of("operations");
+  const std::vector<std::string> messages = messages_of("15/operations");
   std::string lines;
   // begin, relation, insert: then the relation again, as after an ANALYZE, each time before a row
   translator.translate(messages[0], lines);
@@ -129,7 +112,7 @@ TEST(Translator, what_the_catalog_did_not_show_yet_is_asked_for_again_in_the_nex
     described.final = ++asked > 1;
     return described;
   });
-  const std::vector<std::string> messages = messages_of("operations");
+  const std::vector<std::string> messages = messages_of("15/operations");
   std::string lines;
   for (const int i : {0, 1, 2, 3}) translator.translate(messages[static_cast<std::size_t>(i)], lines);
   EXPECT_EQ(asked, 1);
@@ -142,7 +125,7 @@ TEST(Translator, what_the_catalog_did_not_show_yet_is_asked_for_again_in_the_nex
 }
 
 TEST(Translator, rows_and_commits_out_of_order_are_refused) {
-  const std::vector<std::string> messages = messages_of("operations");
+  const std::vector<std::string> messages = messages_of("15/operations");
   const auto slug_of = [&](std::initializer_list<std::size_t> order) -> std::string {
     Translator translator(without_catalog);
     std::string lines;
@@ -162,7 +145,7 @@ TEST(Translator, rows_and_commits_out_of_order_are_refused) {
 }
 
 TEST(Translator, a_value_that_its_type_cannot_have_is_refused_with_its_column_and_without_itself) {
-  std::vector<std::string> messages = messages_of("operations");
+  std::vector<std::string> messages = messages_of("15/operations");
   std::string& insert = messages[2];
   insert[insert.find("\0\0\0\1"
                      "1",
@@ -186,7 +169,7 @@ TEST(Translator, a_value_that_its_type_cannot_have_is_refused_with_its_column_an
 }
 
 TEST(Translator, a_row_with_another_number_of_columns_is_refused) {
-  const std::vector<std::string> messages = messages_of("operations");
+  const std::vector<std::string> messages = messages_of("15/operations");
   std::string insert = messages[2].substr(0, 6);
   insert += std::string("\0\1n", 3);
   Translator translator(without_catalog);

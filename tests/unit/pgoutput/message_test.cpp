@@ -163,7 +163,7 @@ TEST(Message, unknown_kinds_and_parts_are_refused) {
   EXPECT_TRUE(is_refused("S"));  // Stream Start: not asked for
   EXPECT_TRUE(is_refused(Wire('I').number(1, 4).letter('X').number(0, 2).bytes));
   EXPECT_TRUE(is_refused(Wire('D').number(1, 4).letter('N').number(0, 2).bytes));
-  EXPECT_TRUE(is_refused(Wire('I').number(1, 4).letter('N').number(1, 2).letter('b').number(0, 4).bytes));
+  EXPECT_TRUE(is_refused(Wire('I').number(1, 4).letter('N').number(1, 2).letter('x').number(0, 4).bytes));
 }
 
 TEST(Message, a_wild_count_is_refused_before_memory_is_taken) {
@@ -189,6 +189,21 @@ TEST(Message, a_refusal_tells_the_offset_and_no_content) {
     EXPECT_NE(failure.message.find("offset 13"), std::string::npos) << failure.message;
     EXPECT_EQ(failure.message.find("hunter2"), std::string::npos);
   }
+}
+
+TEST(Message, a_row_may_hold_values_in_binary_and_in_text) {
+  Decoder decoder;
+  Wire wire('I');
+  wire.number(16384, 4).letter('N').number(3, 2);
+  wire.letter('b').number(4, 4).raw({"\0\0\0\7", 4}).value("text").letter('n');
+  const Message& message = decoder.decode(wire.bytes);
+  ASSERT_EQ(message.row.new_tuple.size(), 3U);
+  EXPECT_EQ(message.row.new_tuple[0].kind, 'b');
+  EXPECT_EQ(message.row.new_tuple[0].bytes, std::string_view("\0\0\0\7", 4));
+  EXPECT_EQ(message.row.new_tuple[1].kind, 't');
+  EXPECT_EQ(message.row.new_tuple[1].bytes, "text");
+  EXPECT_EQ(message.row.new_tuple[2].kind, 'n');
+  EXPECT_TRUE(is_refused(Wire('I').number(1, 4).letter('N').number(1, 2).letter('b').number(0xFFFFFFFF, 4).bytes));
 }
 
 }  // namespace

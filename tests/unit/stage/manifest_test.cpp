@@ -107,8 +107,11 @@ TEST(Manifest, AChunkDecodesToWhatWasEncoded) {
   made.timeline = 1;
   made.table = "public.t";
   made.lsn = base::Lsn{0x300};
+  made.copy = base::Lsn{0x280};
   made.chunk = 4;
+  made.by = "16384 (1 int4)";
   made.from_key = "[17]";
+  made.keys = 3;
   made.high = base::Lsn{0x310};
   made.ts = "2026-11-22T10:53:01.123456Z";
   made.rows = 3;
@@ -118,6 +121,15 @@ TEST(Manifest, AChunkDecodesToWhatWasEncoded) {
   made.files[0].path.clear();
   made.files[0].object = "copy/x";
   EXPECT_EQ(stage::decode_chunk(stage::encode(made, Form::stored)), made);
+  // What is not said is as it was when nobody could say it.
+  made.copy = made.lsn;
+  made.by.clear();
+  made.keys.reset();
+  const std::string text = stage::encode(made, Form::stored);
+  EXPECT_EQ(text.find("copy\":\"0"), std::string::npos);
+  EXPECT_EQ(stage::decode_chunk(text), made);
+  made.copy = base::Lsn{0x301};
+  EXPECT_EQ(slug_of([&] { (void)stage::decode_chunk(stage::encode(made, Form::stored)); }), "bad_manifest");
 }
 
 TEST(Manifest, WhatCannotBeIsRefused) {

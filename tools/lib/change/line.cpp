@@ -2,6 +2,7 @@
 // bytes each and allocate nothing once warm. Pure.
 #include "change/line.hpp"
 
+#include <algorithm>
 #include <array>
 
 #include "base/failure.hpp"
@@ -54,7 +55,10 @@ enum Key : std::uint32_t {
   kPrefix = 1u << 18,
   kContent = 1u << 19,
   kFormatKey = 1u << 20,
-  kOther = 1u << 21
+  kCopy = 1u << 21,
+  kBy = 1u << 22,
+  kKeys = 1u << 23,
+  kOther = 1u << 24
 };
 
 // What a line of each op must have and may have. A source, policy or schema line is read by its own decoder.
@@ -64,28 +68,33 @@ struct Needs {
 };
 constexpr std::uint32_t kPlace = kTable | kLsn | kSeq | kTs | kXid;
 constexpr std::array<Needs, 12> kNeeds{{
-    {0, ~0u},                                                              // source
-    {0, ~0u},                                                              // policy
-    {kTable | kLsn, ~0u},                                                  // schema
-    {kPlace | kAfter, kWithheld},                                          // c
-    {kPlace | kAfter, kBefore | kUnchanged | kWithheld},                   // u
-    {kPlace | kBefore, kWithheld},                                         // d
-    {kTable | kLsn | kTs | kAfter, kOnly | kWithheld},                     // r
-    {kPlace, 0},                                                           // t
-    {kLsn | kSeq | kTs | kXid | kPrefix | kContent, 0},                    // m
-    {kLsn | kEnd | kTs | kXid | kRows | kReadRows, 0},                     // commit
-    {kEnd | kTs, 0},                                                       // heartbeat
-    {kState | kTable | kLsn | kChunk, kFromKey | kToKey | kRows | kHigh},  // snapshot
+    {0, ~0u},                                                                                    // source
+    {0, ~0u},                                                                                    // policy
+    {kTable | kLsn, ~0u},                                                                        // schema
+    {kPlace | kAfter, kWithheld},                                                                // c
+    {kPlace | kAfter, kBefore | kUnchanged | kWithheld},                                         // u
+    {kPlace | kBefore, kWithheld},                                                               // d
+    {kTable | kLsn | kTs | kAfter, kOnly | kWithheld},                                           // r
+    {kPlace, 0},                                                                                 // t
+    {kLsn | kSeq | kTs | kXid | kPrefix | kContent, 0},                                          // m
+    {kLsn | kEnd | kTs | kXid | kRows | kReadRows, 0},                                           // commit
+    {kEnd | kTs, 0},                                                                             // heartbeat
+    {kState | kTable | kLsn | kChunk, kCopy | kBy | kFromKey | kToKey | kKeys | kRows | kHigh},  // snapshot
 }};
 
 Key key_of(std::string_view key) {
   switch (key.size()) {
     case 2:
-      return key == "ts" ? kTs : kOther;
+      return key == "ts" ? kTs : key == "by" ? kBy : kOther;
     case 3:
       return key == "lsn" ? kLsn : key == "seq" ? kSeq : key == "xid" ? kXid : key == "end" ? kEnd : kOther;
     case 4:
-      return key == "rows" ? kRows : key == "only" ? kOnly : key == "high" ? kHigh : kOther;
+      return key == "rows"   ? kRows
+             : key == "only" ? kOnly
+             : key == "high" ? kHigh
+             : key == "copy" ? kCopy
+             : key == "keys" ? kKeys
+                             : kOther;
     case 5:
       return key == "table"   ? kTable
              : key == "after" ? kAfter
@@ -173,6 +182,9 @@ const Line& Parser::read(std::string_view line, std::span<const json::Token> tok
       case kHigh:
         text(line_.high, is_lsn, "bad_lsn");
         break;
+      case kCopy:
+        text(line_.copy, is_lsn, "bad_lsn");
+        break;
       case kTs:
         text(line_.ts, is_time, "bad_time");
         break;
@@ -209,8 +221,12 @@ const Line& Parser::read(std::string_view line, std::span<const json::Token> tok
       case kState: {
         std::string_view state;
         text(state, nullptr, "");
-        if (state != "begin" && state != "end") data("missing_key", "a snapshot line's state is neither begin nor end");
-        line_.snapshot_end = state == "end";
+        if (state != "begin" && state != "continue" && state != "end") {
+          data("missing_key", "a snapshot line's state is neither begin nor continue nor end");
+        }
+        line_.snapshot_state = state == "begin" ? SnapshotState::begin
+                               : state == "end" ? SnapshotState::end
+                                                : SnapshotState::go_on;
         break;
       }
       default:
@@ -218,7 +234,8 @@ const Line& Parser::read(std::string_view line, std::span<const json::Token> tok
     }
   }
   if ((seen & needs.must) != needs.must) data("missing_key", "op '" + std::string(op) + "': a key is missing");
-  if (line_.op == Op::snapshot && line_.snapshot_end && (seen & (kHigh | kRows)) != (kHigh | kRows)) {
+  if (line_.op == Op::snapshot && line_.snapshot_state == SnapshotState::end &&
+      (seen & (kHigh | kRows)) != (kHigh | kRows)) {
     data("missing_key", "a snapshot's end has no rows or no high");
   }
   return line_;
@@ -245,7 +262,7 @@ void Checker::check(const Line& line) {
     case Op::erase:
     case Op::truncate:
     case Op::message: {
-      if (in_chunk_) data("wrong_order", "a transaction's line inside a copied chunk");
+      if (!chunks_.empty()) data("wrong_order", "a transaction's line inside a copied chunk");
       if (!in_transaction_) {
         // A commit record may begin exactly where the one before ended, or at the start; never before.
         if (line.lsn < std::string_view(last_end_)) data("wrong_order", "a transaction's lsn goes back");
@@ -262,12 +279,13 @@ void Checker::check(const Line& line) {
       break;
     }
     case Op::read:
-      if (!in_chunk_) data("wrong_order", "a copied row outside a chunk");
-      if (line.lsn != lsn_) data("wrong_order", "a copied row of another lsn");
-      if (line.table != chunk_table_) data("wrong_order", "a copied row of another table");
-      break;
+      if (chunk_ == nullptr) data("wrong_order", "a copied row outside a chunk");
+      if (line.lsn != chunk_->lsn) data("wrong_order", "a copied row of another lsn");
+      if (line.table != chunk_->table) data("wrong_order", "a copied row of another table");
+      ++chunk_->rows;
+      return;
     case Op::commit:
-      if (in_chunk_) data("wrong_order", "a commit inside a copied chunk");
+      if (!chunks_.empty()) data("wrong_order", "a commit inside a copied chunk");
       if (!in_transaction_) {
         rows_ = 0;
         if (line.lsn < std::string_view(last_end_)) data("wrong_order", "a transaction's lsn goes back");
@@ -286,27 +304,36 @@ void Checker::check(const Line& line) {
       return;
     case Op::snapshot:
       if (in_transaction_) data("wrong_order", "a chunk inside a transaction");
-      if (line.snapshot_end) {
-        if (!in_chunk_ || line.table != chunk_table_ || line.lsn != lsn_ || line.chunk != chunk_) {
-          data("wrong_order", "a chunk's end without its begin");
-        }
-        if (line.rows != rows_ && !edited_) data("rows_off", "a chunk's rows is not the number of its row lines");
-        in_chunk_ = false;
-        return;
-      }
-      if (in_chunk_) data("wrong_order", "a chunk inside a chunk");
-      if (!described_.contains(line.table)) data("no_schema", "a chunk of a table that no schema line describes");
-      in_chunk_ = true;
-      chunk_table_ = line.table;
-      chunk_ = line.chunk;
-      lsn_ = line.lsn;
-      rows_ = 0;
+      check_chunk(line);
       return;
   }
   ++rows_;
   if (line.op == Op::message || line.table == last_table_) return;
   if (!described_.contains(line.table)) data("no_schema", "a row of a table that no schema line describes");
   last_table_ = line.table;
+}
+
+// Chunks of several workers are open at once; rows belong to the one that was named last.
+void Checker::check_chunk(const Line& line) {
+  const auto named = std::find_if(chunks_.begin(), chunks_.end(), [&](const auto& open) {
+    return open->chunk == line.chunk && open->lsn == line.lsn && open->table == line.table;
+  });
+  if (line.snapshot_state == SnapshotState::begin) {
+    if (named != chunks_.end()) data("wrong_order", "a chunk that is open begins again");
+    if (!described_.contains(line.table)) data("no_schema", "a chunk of a table that no schema line describes");
+    chunks_.push_back(
+        std::make_unique<OpenChunk>(OpenChunk{std::string(line.table), std::string(line.lsn), line.chunk}));
+    chunk_ = chunks_.back().get();
+    return;
+  }
+  if (named == chunks_.end()) data("wrong_order", "a chunk goes on or ends without its begin");
+  if (line.snapshot_state == SnapshotState::go_on) {
+    chunk_ = named->get();
+    return;
+  }
+  if (line.rows != (*named)->rows && !edited_) data("rows_off", "a chunk's rows is not the number of its row lines");
+  chunk_ = nullptr;
+  chunks_.erase(named);
 }
 
 void Checker::end() const {

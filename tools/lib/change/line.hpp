@@ -3,11 +3,13 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <vector>
 
 #include "base/ids.hpp"
 #include "change/types.hpp"
@@ -34,10 +36,13 @@ enum class Op : std::uint8_t {
 [[nodiscard]] std::string_view text_of(Op op);
 [[nodiscard]] constexpr bool is_row(Op op) { return op >= Op::create && op <= Op::truncate; }
 
+/// A `snapshot` line's state: `begin`, `continue`, `end`.
+enum class SnapshotState : std::uint8_t { begin, go_on, end };
+
 /// A line's own keys. Views and tokens live as long as the line and until the parser's next call.
 ///
 /// table                 decoded name (`public."Odd"`), empty when the op has none
-/// lsn, end, ts          positions and time as they stand in the line (checked shapes), empty when absent
+/// lsn, end, ts, copy    positions and time as they stand in the line (checked shapes), empty when absent
 /// after ... only        the member's value token, nullptr when absent
 struct Line {
   Op op = Op::source;
@@ -51,8 +56,9 @@ struct Line {
   std::uint64_t rows = 0;
   std::uint64_t read_rows = 0;
   std::uint64_t chunk = 0;
-  bool snapshot_end = false;
+  SnapshotState snapshot_state = SnapshotState::begin;
   std::string_view high;
+  std::string_view copy;
   const json::Token* after = nullptr;
   const json::Token* before = nullptr;
   const json::Token* unchanged = nullptr;
@@ -90,7 +96,7 @@ class Parser {
 /// Holds a stream to the grammar of cdc-stream.5: every filter checks every line with it before acting on it.
 ///
 /// A stream is: source, then any of: policy, schema; heartbeat; transactions (schema and row lines closed by commit);
-/// chunks (snapshot begin, r lines of that table, snapshot end). What it refuses, all data/...: `no_source` (first line is
+/// chunks (snapshot begin, r lines of that table, snapshot end; several may be open, `continue` says whose lines follow). What it refuses, all data/...: `no_source` (first line is
 /// not source), `two_sources` (a second source line), `wrong_order` (lsn or end going back, seq not counting up from
 /// 0 except for gaps left by a filter, rows of two transactions mixed, commit of another lsn or xid), `no_schema` (row
 /// of a table not described), `rows_off` (commit.rows or snapshot.rows is not the number of row lines, unless edited()).
@@ -102,26 +108,33 @@ class Checker {
   void check(const Line& line);
 
   /// No transaction or chunk is open: the stream may end here.
-  [[nodiscard]] bool at_boundary() const { return !in_transaction_ && !in_chunk_; }
+  [[nodiscard]] bool at_boundary() const { return !in_transaction_ && chunks_.empty(); }
   [[nodiscard]] bool has_source() const { return has_source_; }
-  /// Row lines seen in the transaction or chunk that is open (or was just closed).
+  /// Row lines seen in the transaction that is open (or was just closed).
   [[nodiscard]] std::uint64_t rows() const { return rows_; }
   /// err  retry/cut_short when the stream ended inside a transaction or chunk
   void end() const;
 
  private:
+  void check_chunk(const Line& line);
+
   bool edited_;
   bool has_source_ = false;
   bool in_transaction_ = false;
-  bool in_chunk_ = false;
   std::uint64_t rows_ = 0;
   std::uint64_t next_seq_ = 0;
   std::uint64_t xid_ = 0;
-  std::string lsn_;       // of the open transaction or chunk
+  std::string lsn_;       // of the open transaction
   std::string last_end_;  // greatest end seen; the stream's start at first
-  std::string chunk_table_;
-  std::uint64_t chunk_ = 0;
-  std::string last_table_;  // described, and the one of the last row: saves the look-up
+  struct OpenChunk {
+    std::string table;
+    std::string lsn;
+    std::uint64_t chunk = 0;
+    std::uint64_t rows = 0;
+  };
+  std::vector<std::unique_ptr<OpenChunk>> chunks_;
+  OpenChunk* chunk_ = nullptr;  // the one whose rows come
+  std::string last_table_;      // described, and the one of the last row: saves the look-up
   struct Hash {
     using is_transparent = void;
     std::size_t operator()(std::string_view text) const { return std::hash<std::string_view>{}(text); }

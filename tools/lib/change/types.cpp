@@ -261,6 +261,14 @@ Schema decode_schema(const json::Value& value) {
     column.klass = entry.text_or("class", "");
     schema.columns.push_back(std::move(column));
   });
+  if (value.find("leaves") != nullptr) {
+    std::vector<Leaf>& leaves = schema.leaves.emplace();
+    value.at("leaves").each_element([&](const json::Value& entry) {
+      leaves.push_back({base::Oid{static_cast<std::uint32_t>(entry.number("relid"))},
+                        base::Oid{static_cast<std::uint32_t>(entry.number("file"))},
+                        optional_bool(entry, "attached").value_or(false)});
+    });
+  }
   return schema;
 }
 
@@ -296,7 +304,18 @@ void encode(std::string& into, const Schema& schema) {
   object.text("op", "schema").text("table", schema.table).number("relid", schema.relid.value);
   schema.root ? object.text("root", *schema.root) : object.null("root");
   object.text("lsn", base::format(schema.lsn)).number("version", schema.version).text("identity", schema.identity);
-  object.raw("columns", columns).close();
+  object.raw("columns", columns);
+  if (schema.leaves) {
+    std::string leaves = "[";
+    for (const Leaf& leaf : *schema.leaves) {
+      if (leaves.size() > 1) leaves.push_back(',');
+      json::ObjectWriter entry(leaves);
+      entry.number("relid", leaf.relid.value).number("file", leaf.file.value).boolean("attached", leaf.attached);
+      entry.close();
+    }
+    object.raw("leaves", leaves + "]");
+  }
+  object.close();
   into.push_back('\n');
 }
 
@@ -326,13 +345,21 @@ void encode_heartbeat(std::string& into, base::Lsn end, base::Time ts) {
 }
 
 void encode(std::string& into, const Chunk& chunk) {
+  const bool go_on = chunk.state == Chunk::State::go_on;
+  const bool end = chunk.state == Chunk::State::end;
   json::ObjectWriter object(into);
-  object.text("op", "snapshot").text("state", chunk.end ? "end" : "begin").text("table", chunk.table);
-  object.text("lsn", base::format(chunk.lsn)).number("chunk", chunk.chunk);
-  object.raw("from_key", chunk.from_key.empty() ? "null" : chunk.from_key);
-  object.raw("to_key", chunk.to_key.empty() ? "null" : chunk.to_key);
-  object.number("rows", chunk.rows);
-  if (chunk.end) object.text("high", base::format(chunk.high));
+  object.text("op", "snapshot").text("state", go_on ? "continue" : end ? "end" : "begin").text("table", chunk.table);
+  object.text("lsn", base::format(chunk.lsn));
+  if (chunk.copy.value != 0 && !go_on) object.text("copy", base::format(chunk.copy));
+  object.number("chunk", chunk.chunk);
+  if (!go_on) {
+    if (!chunk.by.empty()) object.text("by", chunk.by);
+    object.raw("from_key", chunk.from_key.empty() ? "null" : chunk.from_key);
+    object.raw("to_key", chunk.to_key.empty() ? "null" : chunk.to_key);
+    if (chunk.keys) object.number("keys", *chunk.keys);
+    object.number("rows", chunk.rows);
+    if (end) object.text("high", base::format(chunk.high));
+  }
   object.close();
   into.push_back('\n');
 }

@@ -46,6 +46,17 @@ struct Column {
   bool operator==(const Column&) const = default;
 };
 
+/// A partition that holds rows of a table which is published by its root.
+///
+/// file      what its rows lie in: another one after TRUNCATE (and after whatever else writes them anew)
+/// attached  it was a table of its own before: it may have brought rows that no change told of
+struct Leaf {
+  base::Oid relid;
+  base::Oid file;
+  bool attached = false;
+  bool operator==(const Leaf&) const = default;
+};
+
 /// One table's shape from `lsn` on.
 struct Schema {
   std::string table;  ///< `schema.name`, each part quoted as PostgreSQL would
@@ -55,6 +66,7 @@ struct Schema {
   std::uint64_t version = 0;  ///< counts from 1 per table and run
   std::string identity;       ///< `default`, `index`, `full`, `nothing`
   std::vector<Column> columns;
+  std::optional<std::vector<Leaf>> leaves;  ///< where the line says which partitions there are, sorted by relid
 };
 
 /// in   value  the object of a source or schema line
@@ -78,16 +90,26 @@ struct Commit {
 void encode(std::string& into, const Commit& commit);
 void encode_heartbeat(std::string& into, base::Lsn end, base::Time ts);
 
-/// A `snapshot` line; `from_key` and `to_key` are JSON texts (an array of key values) or empty for open.
+/// A `snapshot` line.
+///
+/// lsn                the position that the chunk shows; copy: that of the first chunk of this copy of the table
+/// by                 what the ranges are cut by: a text that is another one when it is another key; empty for a whole table
+/// from_key, to_key   JSON texts: arrays of the key's values as PostgreSQL writes them, all strings; empty for open
+/// keys               the chunk is no range: so many keys were read again
+/// high               at the end only
 struct Chunk {
-  bool end = false;  ///< state: false "begin", true "end"
+  enum class State : std::uint8_t { begin, go_on, end };
+  State state = State::begin;
   std::string table;
   base::Lsn lsn;
+  base::Lsn copy;
   std::uint64_t chunk = 0;
+  std::string by;
   std::string from_key;
   std::string to_key;
+  std::optional<std::uint64_t> keys;
   std::uint64_t rows = 0;
-  base::Lsn high;  ///< at end only
+  base::Lsn high;
 };
 void encode(std::string& into, const Chunk& chunk);
 

@@ -3,6 +3,7 @@
 #include "io/file.hpp"
 
 #include <fcntl.h>
+#include <sys/file.h>
 #include <sys/sendfile.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -71,6 +72,27 @@ int Fd::release() {
   const int fd = fd_;
   fd_ = -1;
   return fd;
+}
+
+Fd hold(const std::string& path) {
+  Fd fd(open(path.c_str(), O_RDONLY | O_CREAT | O_CLOEXEC, 0644));
+  if (!fd.open()) throw_errno(errno, "open", path);
+  // Not for long in the way: whoever looks whether it is held has it for a moment.
+  while (flock(fd.get(), LOCK_SH) != 0) {
+    if (errno != EINTR) throw_errno(errno, "lock", path);
+  }
+  return fd;
+}
+
+bool is_held(const std::string& path) {
+  const Fd fd(open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!fd.open()) {
+    if (errno == ENOENT) return false;
+    throw_errno(errno, "open", path);
+  }
+  if (flock(fd.get(), LOCK_EX | LOCK_NB) == 0) return false;
+  if (errno != EWOULDBLOCK) throw_errno(errno, "lock", path);
+  return true;
 }
 
 void throw_errno(int error, const std::string& doing, const std::string& path) {

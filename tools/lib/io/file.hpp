@@ -53,6 +53,12 @@ void sync_folder(const std::string& path);
 void sync(const Fd& fd, const std::string& path);
 void remove_file(const std::string& path);  ///< no error when it does not exist
 
+/// Says for as long as the descriptor is open that somebody works on what the file stands for: a shared lock on it. The file is
+/// made when it is missing, and stays.
+[[nodiscard]] Fd hold(const std::string& path);
+/// out  somebody, in this or another process, holds it; false also when it is missing
+[[nodiscard]] bool is_held(const std::string& path);
+
 /// The Failure that an errno of a file operation stands for.
 [[noreturn]] void throw_errno(int error, const std::string& doing, const std::string& path);
 

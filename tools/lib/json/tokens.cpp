@@ -337,4 +337,8 @@ std::uint64_t Value::as_number() const {
   return value;
 }
 
+bool is_utf8(std::string_view bytes) {
+  return simdjson::get_active_implementation()->validate_utf8(bytes.data(), bytes.size());
+}
+
 }  // namespace json

@@ -12,6 +12,9 @@
 
 namespace json {
 
+/// Whether the bytes are UTF-8, and thus can be a JSON string's text. src  Unicode 15, table 3-7
+[[nodiscard]] bool is_utf8(std::string_view bytes);
+
 enum class Kind : std::uint8_t { object, array, key, string, number, boolean, null };
 
 /// One piece of a line.

@@ -1,4 +1,4 @@
-// pg: catalog look-ups. One statement per table, so that everything said about it is of one moment.
+// pg: catalog look-ups: from what the catalog has to what a schema line says. How tables are read is in table.hpp.
 #include "pg/catalog.hpp"
 
 #include <algorithm>
@@ -7,9 +7,6 @@
 
 namespace pg {
 namespace {
-
-constexpr std::uint32_t kColumnLists = 150000;         // pg_publication_rel.prattrs, pg_publication_namespace
-constexpr std::uint32_t kGeneratedPublished = 180000;  // pg_publication.pubgencols
 
 std::string_view identity_word(char identity) {
   switch (identity) {
@@ -24,117 +21,10 @@ std::string_view identity_word(char identity) {
   }
 }
 
-// SQL condition: the catalog row `alias` was written by a transaction older than the horizon. age() counts modulo 2^32; a row
-// so old that it looks new again is merely not settled.
-std::string settled(std::string_view alias, std::optional<base::Xid> horizon) {
-  if (!horizon) return "false";
-  return "age(" + std::string(alias) + ".xmin) > age('" + std::to_string(horizon->value) + "'::xid)";
-}
-
-// SQL expression: is this transaction visible in the statement's snapshot? pgoutput gives 32 bits; the epoch is the one that
-// brings it nearest to the snapshot's end.
-std::string visible(base::Xid xid) {
-  return "(SELECT pg_visible_in_snapshot(GREATEST(CASE WHEN x - e > 2147483648 THEN x - 4294967296 "
-         "WHEN e - x > 2147483648 THEN x + 4294967296 ELSE x END, 0)::text::xid8, pg_current_snapshot()) FROM "
-         "(SELECT e, e / 4294967296 * 4294967296 + " +
-         std::to_string(xid.value) +
-         " AS x FROM (SELECT pg_snapshot_xmax(pg_current_snapshot())::text::bigint AS e) AS snapshot) AS near)";
-}
-
-std::string key_condition(std::string_view index) {
-  const std::string i(index);
-  return "coalesce(a.attnum = ANY ((" + i + ".indkey::int2[])[0:" + i + ".indnkeyatts - 1]), false)";
-}
-
 }  // namespace
 
 Catalog::Catalog(Connection& session, std::string publication, std::optional<base::Xid> horizon)
-    : session_(session), publication_(std::move(publication)), horizon_(horizon) {}
-
-std::optional<Table> Catalog::table(base::Oid relid, std::optional<base::Xid> asked) {
-  const std::string oid = std::to_string(relid.value) + "::oid";
-  const bool lists = session_.server_version() >= kColumnLists;
-  const bool generated = session_.server_version() >= kGeneratedPublished;
-  const std::string namespace_settled = lists ? " WHEN pn.oid IS NOT NULL THEN " + settled("pn", horizon_) : "";
-  const std::string statement =
-      "WITH RECURSIVE up(oid, level) AS (SELECT " + oid +
-      ", 0 UNION ALL SELECT i.inhparent, up.level + 1 FROM up JOIN pg_catalog.pg_class p ON p.oid = up.oid AND "
-      "p.relispartition JOIN pg_catalog.pg_inherits i ON i.inhrelid = up.oid), "
-      "down(oid) AS (SELECT " +
-      oid +
-      " UNION ALL SELECT i.inhrelid FROM down JOIN pg_catalog.pg_class p ON p.oid = down.oid AND p.relkind = 'p' "
-      "JOIN pg_catalog.pg_inherits i ON i.inhparent = down.oid), "
-      "root AS (SELECT n.nspname, c.relname FROM up JOIN pg_catalog.pg_class c ON c.oid = up.oid "
-      "JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE up.level > 0 ORDER BY up.level DESC LIMIT 1) "
-      "SELECT n.nspname, c.relname, c.relkind, c.relreplident, root.nspname, root.relname, "
-      /* 6 listed */
-      + (lists ? "pr.prattrs IS NOT NULL" : "false") +
-      /* 7 steady */ ", CASE WHEN p.oid IS NULL THEN false WHEN p.puballtables THEN " + settled("p", horizon_) +
-      " WHEN pr.oid IS NOT NULL THEN " + settled("pr", horizon_) + namespace_settled + " ELSE false END" +
-      /* 8 kept */
-      ", coalesce((SELECT bool_and(s.relfilenode = s.oid) FROM down JOIN pg_catalog.pg_class s ON s.oid = "
-      "down.oid WHERE s.relkind = 'r'), true)" +
-      /* 9 visible */ ", " + (asked ? visible(*asked) : "true") +
-      /* 10 */
-      ", a.attnum, a.attname, a.attisdropped, a.atttypid, a.atttypmod, a.attnotnull"
-      /* 16 has_default */
-      ", a.atthasdef OR a.atthasmissing OR a.attidentity <> '' OR a.attgenerated <> ''"
-      /* 17 generated */ ", CASE WHEN a.attgenerated = '' THEN 'plain' WHEN a.attgenerated = 's' THEN " +
-      (generated ? "CASE WHEN p.pubgencols = 's' OR pr.prattrs IS NOT NULL THEN 'plain' ELSE 'unpublished' END"
-                 : "'unpublished'") +
-      " ELSE 'unpublished' END" +
-      /* 18 in the list */ ", " + (lists ? "coalesce(a.attnum = ANY (pr.prattrs::int2[]), true)" : "true") +
-      /* 19 */ ", " + key_condition("pk") + /* 20 */ ", " + key_condition("ri") +
-      /* 21 */ ", " + settled("a", horizon_) +
-      " FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace "
-      "LEFT JOIN root ON true "
-      "LEFT JOIN pg_catalog.pg_publication p ON p.pubname = " +
-      literal(publication_) +
-      " LEFT JOIN pg_catalog.pg_publication_rel pr ON pr.prpubid = p.oid AND pr.prrelid = c.oid " +
-      (lists ? "LEFT JOIN pg_catalog.pg_publication_namespace pn ON pn.pnpubid = p.oid AND pn.pnnspid = c.relnamespace "
-             : "") +
-      "LEFT JOIN pg_catalog.pg_index pk ON pk.indrelid = c.oid AND pk.indisprimary "
-      "LEFT JOIN pg_catalog.pg_index ri ON ri.indrelid = c.oid AND ri.indisreplident "
-      "LEFT JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 "
-      "WHERE c.oid = " +
-      oid + " ORDER BY a.attnum";
-  const Result result = session_.query(statement, "read the catalog");
-  if (result.rows() == 0) return std::nullopt;
-
-  Table table;
-  table.relid = relid;
-  table.schema = result.text(0, 0);
-  table.name = result.text(0, 1);
-  table.kind = result.text(0, 2).front();
-  table.identity = result.text(0, 3).front();
-  if (!result.is_null(0, 5)) table.root = change::quote_table(result.text(0, 4), result.text(0, 5));
-  table.listed = result.truth(0, 6);
-  table.steady = result.truth(0, 7);
-  table.kept = result.truth(0, 8);
-  table.visible = result.truth(0, 9);
-  for (std::size_t row = 0; row < result.rows() && !result.is_null(row, 10); ++row) {
-    Attribute attribute;
-    attribute.attnum = static_cast<std::uint32_t>(result.number(row, 10));
-    attribute.settled = result.truth(row, 21);
-    if (result.truth(row, 12)) {
-      // A column list holds its columns fast: one that is dropped takes the table out of the publication.
-      attribute.presence = attribute.settled || (table.listed && table.steady) ? Presence::never : Presence::perhaps;
-      table.attributes.push_back(std::move(attribute));
-      continue;
-    }
-    attribute.name = result.text(row, 11);
-    attribute.type = base::Oid{static_cast<std::uint32_t>(result.number(row, 13))};
-    attribute.typmod = static_cast<std::int32_t>(result.number(row, 14));
-    attribute.nullable = !result.truth(row, 15);
-    attribute.has_default = result.truth(row, 16);
-    attribute.presence = result.text(row, 17) == "plain" && result.truth(row, 18) ? Presence::always : Presence::never;
-    attribute.pk = result.truth(row, 19);
-    attribute.identity = table.identity == 'f' || (table.identity == 'd' && attribute.pk) ||
-                         (table.identity == 'i' && result.truth(row, 20));
-    table.attributes.push_back(std::move(attribute));
-  }
-  return table;
-}
+    : session_(session), publication_(publication), tables_(session, std::move(publication), horizon) {}
 
 std::vector<ColumnType> Catalog::types(std::span<const base::Oid> wanted) {
   std::string unknown;
@@ -232,7 +122,7 @@ Description Catalog::describe(const Relation& relation, base::Xid xid) {
     oids.push_back(column.type);
     names.push_back(column.name);
   }
-  const std::optional<Table> table = this->table(relation.relid, xid);
+  const std::optional<Table> table = tables_.of_message(relation.relid, xid);
   const std::vector<ColumnType> types = this->types(oids);
   std::vector<std::optional<std::size_t>> found(relation.columns.size());
   if (table) {

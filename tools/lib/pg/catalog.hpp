@@ -15,6 +15,7 @@
 #include "change/types.hpp"
 #include "pg/align.hpp"
 #include "pg/connection.hpp"
+#include "pg/table.hpp"
 #include "value/json.hpp"
 
 namespace pg {
@@ -25,41 +26,6 @@ struct ColumnType {
   std::int32_t typmod = -1;      ///< what the domain says, where a domain was resolved; else -1
   std::string category = "X";
   value::Shape shape;
-};
-
-/// An attribute as the catalog has it now. The name of a dropped one is empty.
-struct Attribute {
-  std::uint32_t attnum = 0;
-  std::string name;
-  Presence presence = Presence::always;
-  bool settled = false;  ///< its catalog row is older than everything the slot sends
-  base::Oid type;
-  std::int32_t typmod = -1;
-  bool nullable = true;
-  bool has_default = false;  ///< has or had a default, is an identity or generated
-  bool pk = false;
-  bool identity = false;  ///< of the replica identity (under `full`: all)
-};
-
-/// A table, partition or partitioned table as the catalog has it now, for one publication.
-///
-/// listed   a column list decides which attributes are sent
-/// steady   the table's place in the publication is older than everything the slot sends, so that the list was the same
-///          then; also when there can be none
-/// kept     its rows were never written anew in place (no table rewrite, no truncate): no default can hide in them
-/// visible  the transaction that was asked for is visible in what was read
-struct Table {
-  base::Oid relid;
-  std::string schema;
-  std::string name;
-  char kind = 'r';
-  char identity = 'd';
-  std::optional<std::string> root;  ///< topmost parent of a partition, quoted
-  bool listed = false;
-  bool steady = false;
-  bool kept = false;
-  bool visible = true;
-  std::vector<Attribute> attributes;
 };
 
 /// What a relation message says. name, schema: as they stood then.
@@ -84,7 +50,7 @@ struct Description {
   bool visible = true;  ///< as Table::visible; false: nothing could be bound yet, ask again when it may have changed
 };
 
-/// Catalog look-ups over one session. Types are remembered, tables are read anew each time.
+/// Catalog look-ups over one session. Types are remembered; tables are read anew, or ahead (Tables).
 class Catalog {
  public:
   /// in   session      a plain session; kept, and must outlive this object
@@ -95,9 +61,8 @@ class Catalog {
 
   // err  for all below: as Connection::query
 
-  /// in   asked  a transaction whose visibility is wanted
-  /// out  nothing when there is no such relation now
-  [[nodiscard]] std::optional<Table> table(base::Oid relid, std::optional<base::Xid> asked = std::nullopt);
+  /// As Tables::read.
+  [[nodiscard]] std::optional<Table> table(base::Oid relid) { return tables_.read(relid); }
 
   /// Resolves each type. A type that does not exist (any more) is `unknown`: its values are their own text.
   [[nodiscard]] std::vector<ColumnType> types(std::span<const base::Oid> wanted);
@@ -118,7 +83,7 @@ class Catalog {
 
   Connection& session_;
   std::string publication_;
-  std::optional<base::Xid> horizon_;
+  Tables tables_;
   std::unordered_map<std::uint32_t, ColumnType> types_;
   // What the messages of this run have proven of a relation. They come in commit order: what lives now and is not younger than
   // `greatest` lived at all later messages, and what was missing from a message that was proven whole never comes back.

@@ -9,6 +9,7 @@
 
 #include <cerrno>
 #include <charconv>
+#include <chrono>
 #include <vector>
 
 #include "pg/sqlstate.hpp"
@@ -29,7 +30,9 @@ std::string settings() {
   }
   return statements +
          "SET standard_conforming_strings = on; SET client_min_messages = warning; SET lock_timeout = '10s'; "
-         "SET statement_timeout = 0; SET idle_in_transaction_session_timeout = 0";
+         "SET statement_timeout = 0; SET idle_in_transaction_session_timeout = 0; "
+         // A look-up in a large catalog runs for milliseconds; compiling it first takes a second.
+         "SET jit = off";
 }
 
 constexpr std::int64_t kConnectSeconds = 30;
@@ -138,6 +141,8 @@ struct Connection::State {
   PGconn* conn = nullptr;
   char* message = nullptr;  // the copy message given out last
   std::function<bool()> interrupted;
+  std::int64_t patience_ms = 0;
+  bool silent = false;  // patience has ended
   std::function<void(const Notice&)> notice;
 
   ~State() {
@@ -171,10 +176,17 @@ struct Connection::State {
   // Waits until PQgetResult would not block. out  false: the connection broke
   bool wait_result() {
     bool cancelled = false;
+    auto heard = std::chrono::steady_clock::now();
     int queued = PQflush(conn);
     while (queued > 0 || PQisBusy(conn) != 0) {
       pollfd entry{PQsocket(conn), static_cast<short>(POLLIN | (queued > 0 ? POLLOUT : 0)), 0};
       if (poll(&entry, 1, 1000) < 0 && errno != EINTR) return false;
+      const auto now = std::chrono::steady_clock::now();
+      if (entry.revents != 0) heard = now;
+      if (patience_ms != 0 && now - heard >= std::chrono::milliseconds(patience_ms)) {
+        silent = true;
+        return false;
+      }
       if (interrupted && !cancelled && interrupted()) {
         cancelled = true;
         cancel();
@@ -191,6 +203,7 @@ Connection::Connection(std::unique_ptr<State> state) : state_(std::move(state)) 
 Connection::Connection(Connection&&) noexcept = default;
 Connection& Connection::operator=(Connection&&) noexcept = default;
 Connection::~Connection() = default;
+void Connection::close() { state_.reset(); }
 
 Connection Connection::open(const std::string& dsn, Mode mode, const std::string& tool) {
   // Without the first test a mistyped dsn would be taken for the name of a database.
@@ -255,6 +268,7 @@ Connection Connection::open(const std::string& dsn, Mode mode, const std::string
   return connection;
 }
 
+void Connection::give_up_after(std::int64_t patience_ms) { state_->patience_ms = patience_ms; }
 void Connection::interrupt_when(std::function<bool()> asked) { state_->interrupted = std::move(asked); }
 void Connection::on_notice(std::function<void(const Notice&)> handler) { state_->notice = std::move(handler); }
 void Connection::cancel() { state_->cancel(); }
@@ -263,6 +277,9 @@ std::uint32_t Connection::server_version() const { return static_cast<std::uint3
 std::string Connection::database() const { return PQdb(state_->conn); }
 
 void Connection::lost(const char* doing) {
+  if (state_->silent) {
+    throw Failure(Exit::retry, "server_silent", std::string("could not ") + doing + ": the server does not answer");
+  }
   // A FATAL that came just before the end of the connection is the better reason.
   if (PGresult* result = PQgetResult(state_->conn); result != nullptr) {
     const char* sqlstate = PQresultErrorField(result, PG_DIAG_SQLSTATE);

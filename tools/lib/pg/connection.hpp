@@ -52,7 +52,7 @@ struct Notice {
 };
 
 /// One session. All of them, for the stream and for copies alike, have the settings of value::kSessionSettings, so that a
-/// value has the same text everywhere; and lock_timeout 10s, client_min_messages warning, no idle or statement time limit.
+/// value has the same text everywhere; and lock_timeout 10s, client_min_messages warning, no idle or statement time limit, no jit.
 class Connection {
  public:
   /// Connects and applies the settings.
@@ -68,8 +68,15 @@ class Connection {
   Connection(Connection&& other) noexcept;
   Connection& operator=(Connection&& other) noexcept;
 
+  /// Ends the session now, out of whatever it does; afterwards only another one may be assigned.
+  void close();
+
   /// Called while waiting for the server whenever a signal came; true: the statement is cancelled (then retry/interrupted).
   void interrupt_when(std::function<bool()> asked);
+
+  /// From now on a statement that has had no word from the server for so long fails (retry/server_silent): a network that has
+  /// stopped forwarding ends nothing by itself. 0: waits for ever, as at first.
+  void give_up_after(std::int64_t patience_ms);
 
   // err  for the statements below: exit_of the SQLSTATE, slug `sqlstate_XXXXX`; the message holds `doing` and the SQLSTATE,
   //      and the server's words only after show_server_words(true); retry/connection_lost when the connection broke

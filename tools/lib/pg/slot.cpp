@@ -11,6 +11,9 @@ namespace {
 using base::Exit;
 using base::Failure;
 
+constexpr std::uint32_t kConflicting = 160000;  // pg_replication_slots.conflicting
+constexpr std::uint32_t kFailover = 170000;     // .failover, synced, invalidation_reason, inactive_since
+
 std::optional<base::Lsn> lsn_of(const Result& result, std::size_t column) {
   return result.is_null(0, column) ? std::nullopt : base::parse_lsn(result.text(0, column));
 }
@@ -23,14 +26,19 @@ Result with_name(Connection& session, const std::string& statement, const std::s
 }  // namespace
 
 std::optional<Slot> find_slot(Connection& session, const std::string& name) {
-  const Result found =
-      with_name(session,
-                "SELECT plugin, slot_type = 'logical', database, temporary, active, active_pid, restart_lsn,"
-                " confirmed_flush_lsn, wal_status, two_phase, catalog_xmin,"
-                " (CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn()"
-                "  ELSE pg_current_wal_lsn() END - restart_lsn)::bigint"
-                " FROM pg_catalog.pg_replication_slots WHERE slot_name = $1",
-                name, "look for the slot");
+  const std::uint32_t version = session.server_version();
+  const Result found = with_name(
+      session,
+      std::string("SELECT plugin, slot_type = 'logical', database, temporary, active, active_pid, restart_lsn,"
+                  " confirmed_flush_lsn, wal_status, two_phase, catalog_xmin,"
+                  " (CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn()"
+                  "  ELSE pg_current_wal_lsn() END - restart_lsn)::bigint, safe_wal_size") +
+          (version >= kConflicting ? ", conflicting" : ", NULL") +
+          (version >= kFailover ? ", failover, synced AND pg_is_in_recovery(), invalidation_reason,"
+                                  " to_char(inactive_since AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"')"
+                                : ", NULL, NULL, NULL, NULL") +
+          " FROM pg_catalog.pg_replication_slots WHERE slot_name = $1",
+      name, "look for the slot");
   if (found.rows() == 0) return std::nullopt;
   Slot slot;
   slot.name = name;
@@ -46,12 +54,21 @@ std::optional<Slot> find_slot(Connection& session, const std::string& name) {
   slot.two_phase = found.truth(0, 9);
   if (!found.is_null(0, 10)) slot.catalog_xmin = base::Xid{static_cast<std::uint32_t>(found.number(0, 10))};
   if (!found.is_null(0, 11)) slot.retained_bytes = found.number(0, 11);
+  if (!found.is_null(0, 12)) slot.safe_wal_bytes = found.number(0, 12);
+  if (!found.is_null(0, 13)) slot.conflicting = found.truth(0, 13);
+  if (!found.is_null(0, 14)) slot.failover = found.truth(0, 14);
+  if (!found.is_null(0, 15)) slot.synced = found.truth(0, 15);
+  slot.invalidation_reason = found.text(0, 16);
+  if (!found.is_null(0, 17)) slot.inactive_since = found.text(0, 17);
   return slot;
 }
 
 void refuse_slot(const std::string& name, const std::optional<Slot>& slot, const std::string& database) {
   const std::string that = "slot " + name;
-  const std::string anew = "pgcdc-slot create --slot " + name + ", then copy the tables again with pgcdc-snapshot";
+  const std::string anew = "pgcdc-slot create --slot " + name +
+                           ", then copy the tables again with pgcdc-snapshot (or cdc-run --snapshot), under another "
+                           "source or into another stage: the old"
+                           " log cannot go on behind a gap";
   if (!slot) throw Failure(Exit::refused, "slot_missing", that + " does not exist; repair: " + anew);
   if (!slot->logical) {
     throw Failure(Exit::refused, "slot_physical", that + " is a physical slot; name another with --slot");
@@ -65,6 +82,12 @@ void refuse_slot(const std::string& name, const std::optional<Slot>& slot, const
     throw Failure(Exit::refused, "slot_plugin",
                   that + " has the output plugin " + slot->plugin + ", needed is pgoutput; name another with --slot");
   }
+  if (slot->synced.value_or(false)) {
+    throw Failure(Exit::refused, "slot_synced",
+                  that +
+                      " is a standby's copy of the primary's slot, which cannot be read before this server is promoted;"
+                      " name the primary in the dsn, or another slot with --slot");
+  }
   if (slot->two_phase) {
     throw Failure(
         Exit::refused, "slot_two_phase",
@@ -75,8 +98,9 @@ void refuse_slot(const std::string& name, const std::optional<Slot>& slot, const
   }
   if (slot->wal_status == "lost") {
     throw Failure(Exit::refused, "slot_lost",
-                  that +
-                      " has lost WAL that it needs (wal_status is lost); repair: pgcdc-slot drop"
+                  that + " has lost what it needs (wal_status is lost" +
+                      (slot->invalidation_reason.empty() ? "" : ", " + slot->invalidation_reason) +
+                      "); repair: pgcdc-slot drop"
                       " --slot " +
                       name + ", then " + anew);
   }

@@ -27,6 +27,13 @@ struct Slot {
   bool two_phase = false;
   std::optional<base::Xid> catalog_xmin;
   std::optional<std::int64_t> retained_bytes;  ///< WAL kept from restart_lsn to the end of the log
+  std::optional<std::int64_t> safe_wal_bytes;  ///< WAL that may still be written before it is lost; none: no limit
+  // What only later servers say.
+  std::optional<bool> failover;     ///< 17: the server's standbys may keep a copy of it
+  std::optional<bool> synced;       ///< 17: it is such a copy, which cannot be read before the standby is promoted
+  std::optional<bool> conflicting;  ///< 16: on a standby, it was invalidated by what the primary did
+  std::string invalidation_reason;  ///< 17: wal_removed, rows_removed, wal_level_insufficient, idle_timeout; else empty
+  std::optional<std::string> inactive_since;  ///< 17: when its last reader left, `2026-11-22T10:53:01.123456Z`
 };
 
 /// out  nothing when there is no slot of that name
@@ -36,8 +43,8 @@ struct Slot {
 ///
 /// in   name, slot  as asked for and as found
 ///      database    the session's
-/// err  refused/slot_missing, slot_physical, slot_foreign (of another database), slot_plugin (not pgoutput), slot_two_phase
-///      (rows sent at PREPARE do not come again), slot_lost; each with the command that repairs it
+/// err  refused/slot_missing, slot_physical, slot_foreign (of another database), slot_plugin (not pgoutput), slot_synced (a
+///      standby's copy), slot_two_phase (rows sent at PREPARE do not come again), slot_lost; each with the command that repairs it
 /// src  postgres-facts 9, 32
 void refuse_slot(const std::string& name, const std::optional<Slot>& slot, const std::string& database);
 

@@ -16,6 +16,7 @@ namespace {
 // TupleData
 //   Int16  number of columns
 //   each:  Byte1('n') null  |  Byte1('u') unchanged TOAST value, not sent  |  Byte1('t') Int32 size, Byten text
+//          |  Byte1('b') Int32 size, Byten as the type's send function wrote it
 // A tuple has at most as many columns as bytes left, so a wild count cannot make us reserve memory.
 void take_tuple(Bytes& in, std::vector<Value>& into) {
   const std::size_t count = in.take_u16();
@@ -25,6 +26,7 @@ void take_tuple(Bytes& in, std::vector<Value>& into) {
     value.kind = in.take_char();
     switch (value.kind) {
       case 't':
+      case 'b':
         value.bytes = in.take_bytes(in.take_u32());
         break;
       case 'n':
@@ -169,7 +171,44 @@ void take_message(Bytes& in, LogicalMessage& into) {
   into.content = in.take_bytes(in.take_u32());
 }
 
+// Stream Start
+//   Int32  transaction number
+//   Int8   1: its first block
+void take_stream_start(Bytes& in, StreamStart& into) {
+  into.xid = base::Xid{in.take_u32()};
+  into.first = in.take_u8() != 0;
+}
+
+// Stream Commit
+//   Int32  transaction number
+//   then as Commit
+void take_stream_commit(Bytes& in, StreamCommit& into) {
+  into.xid = base::Xid{in.take_u32()};
+  take_commit(in, into.commit);
+}
+
+// Stream Abort
+//   Int32  transaction number
+//   Int32  the subtransaction's, the same for a whole one
+//   Int64  LSN, Int64 time of the abort: only with protocol 4 and streaming 'parallel'
+void take_stream_abort(Bytes& in, StreamAbort& into) {
+  into.xid = base::Xid{in.take_u32()};
+  into.subxid = base::Xid{in.take_u32()};
+  if (in.at_end()) return;
+  static_cast<void>(in.take_u64());
+  static_cast<void>(in.take_time());
+}
+
 }  // namespace
+
+Streamed split_streamed(std::string_view bytes) {
+  Bytes in(bytes);
+  Streamed split;
+  split.type = in.take_char();
+  if (split.type != 'O') split.xid = base::Xid{in.take_u32()};
+  split.rest = in.rest();
+  return split;
+}
 
 const Message& Decoder::decode(std::string_view bytes) {
   Bytes in(bytes);
@@ -217,6 +256,21 @@ const Message& Decoder::decode(std::string_view bytes) {
     case 'M':
       message_.kind = Kind::message;
       take_message(in, message_.message);
+      break;
+    case 'S':
+      message_.kind = Kind::stream_start;
+      take_stream_start(in, message_.stream_start);
+      break;
+    case 'E':
+      message_.kind = Kind::stream_stop;
+      break;
+    case 'c':
+      message_.kind = Kind::stream_commit;
+      take_stream_commit(in, message_.stream_commit);
+      break;
+    case 'A':
+      message_.kind = Kind::stream_abort;
+      take_stream_abort(in, message_.stream_abort);
       break;
     default:
       throw base::Failure(

@@ -1,6 +1,5 @@
-// pgoutput: one message of the output plugin into views of its bytes. Knows protocol 1 in text form; not what a relation
-// is in the catalog, nor what becomes of a row. Protocols 2 to 4 add a transaction number to messages inside a stream
-// block and messages around it: they fit in Decoder::decode. Pure.
+// pgoutput: one message of the output plugin into views of its bytes. Knows protocols 1 to 4, as far as they serve
+// transactions that arrive at their commit; not what a relation is in the catalog, nor what becomes of a row. Pure.
 #pragma once
 
 #include <cstdint>
@@ -13,7 +12,22 @@
 
 namespace pgoutput {
 
-enum class Kind : std::uint8_t { begin, commit, origin, relation, type, insert, update, erase, truncate, message };
+enum class Kind : std::uint8_t {
+  begin,
+  commit,
+  origin,
+  relation,
+  type,
+  insert,
+  update,
+  erase,
+  truncate,
+  message,
+  stream_start,
+  stream_stop,
+  stream_commit,
+  stream_abort,
+};
 
 struct Begin {
   base::Lsn commit_lsn;  ///< where the commit record begins
@@ -49,7 +63,8 @@ struct Type {
   std::string_view name;
 };
 
-/// One column of a tuple. kind: 'n' null, 'u' unchanged and not sent, 't' text. bytes: of 't' only.
+/// One column of a tuple. kind: 'n' null, 'u' unchanged and not sent, 't' text, 'b' what the type's send function wrote (also
+/// in a stream in binary a type without one comes as text). bytes: of 't' and 'b' only.
 struct Value {
   std::string_view bytes;
   char kind = 'n';
@@ -78,6 +93,24 @@ struct LogicalMessage {
   std::string_view content;
 };
 
+/// Until the stream's stop, what follows belongs to this transaction, which has not ended yet.
+struct StreamStart {
+  base::Xid xid;
+  bool first = false;  ///< of this transaction
+};
+
+/// A transaction that was streamed has committed.
+struct StreamCommit {
+  base::Xid xid;
+  Commit commit;
+};
+
+/// A transaction that was streamed, or (where subxid differs) a part of it, was rolled back.
+struct StreamAbort {
+  base::Xid xid;
+  base::Xid subxid;
+};
+
 /// What was decoded last: `kind` names the one member that counts.
 struct Message {
   Kind kind = Kind::begin;
@@ -88,7 +121,28 @@ struct Message {
   Row row;  ///< insert, update, erase
   Truncate truncate;
   LogicalMessage message;
+  StreamStart stream_start;
+  StreamCommit stream_commit;
+  StreamAbort stream_abort;
 };
+
+/// A message between a stream's start and its stop bears the number of its (sub)transaction behind its type. Taken out of
+/// its bytes, it is a message like any other.
+///
+/// xid   0 for an origin, which has none
+/// rest  what follows the number
+struct Streamed {
+  base::Xid xid;
+  char type = 0;
+  std::string_view rest;
+};
+
+/// in   bytes  one whole message that is no stream's start or stop
+/// out  views into `bytes`; type + rest is what Decoder::decode takes
+/// err  data/bad_message when it is too short
+/// src  PostgreSQL docs, "Logical Replication Message Formats"; "Int32 (TransactionId)  Xid of the transaction (only
+///      present for streamed transactions)"
+[[nodiscard]] Streamed split_streamed(std::string_view bytes);
 
 /// Decodes messages, keeping its memory from one to the next.
 class Decoder {

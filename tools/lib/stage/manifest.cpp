@@ -193,9 +193,13 @@ std::string encode(const Chunk& chunk, Form form) {
   std::string text;
   json::ObjectWriter object(text);
   begin(object, chunk, form, "chunk");
-  object.text("table", chunk.table).text("lsn", base::format(chunk.lsn)).number("chunk", chunk.chunk);
+  object.text("table", chunk.table).text("lsn", base::format(chunk.lsn));
+  if (chunk.copy != chunk.lsn) object.text("copy", base::format(chunk.copy));
+  object.number("chunk", chunk.chunk);
+  if (!chunk.by.empty()) object.text("by", chunk.by);
   raw_or_null(object, "from_key", chunk.from_key);
   raw_or_null(object, "to_key", chunk.to_key);
+  if (chunk.keys) object.number("keys", *chunk.keys);
   object.text("high", base::format(chunk.high)).number("rows", chunk.rows);
   text_or_null(object, "ts", chunk.ts);
   append_policy(object, chunk);
@@ -236,7 +240,11 @@ Chunk decode_chunk(const json::Value& value) {
   decode_common(value, chunk);
   chunk.table = value.text("table");
   chunk.lsn = lsn_at(value, "lsn");
+  chunk.copy = value.find("copy") == nullptr ? chunk.lsn : lsn_at(value, "copy");
+  if (chunk.copy > chunk.lsn) bad("a chunk that is older than its copy");
   chunk.chunk = value.number("chunk");
+  chunk.by = value.text_or("by", "");
+  if (value.find("keys") != nullptr) chunk.keys = value.number("keys");
   chunk.from_key = raw_or_empty(value, "from_key");
   chunk.to_key = raw_or_empty(value, "to_key");
   chunk.high = lsn_at(value, "high");

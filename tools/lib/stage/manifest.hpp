@@ -89,15 +89,21 @@ struct Epoch : Common {
 
 /// A range of one table's keys, copied at `lsn`.
 ///
+/// copy              position of the first chunk of this copy of the table; manifests that do not say it: lsn
+/// by                what the ranges are cut by, empty when nothing was said
 /// from_key, to_key  JSON array text, empty = open (key `null`)
+/// keys              no range: so many keys were read again; it says nothing of the others
 /// high              WAL position after the snapshot was taken
 /// ts                time of the copy, empty when it has no rows (key `null`)
 struct Chunk : Common {
   std::string table;
   base::Lsn lsn;
+  base::Lsn copy;
   std::uint64_t chunk = 0;
+  std::string by;
   std::string from_key;
   std::string to_key;
+  std::optional<std::uint64_t> keys;
   base::Lsn high;
   std::string ts;
   bool operator==(const Chunk&) const = default;

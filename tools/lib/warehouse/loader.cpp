@@ -276,9 +276,10 @@ bool Loader::prepare(Work& work, std::string_view name, const std::vector<std::s
     database_.run(statements.create_history_index());
     database_.run(statements.seed_history());
   }
-  if (changed || begins_history) {
-    work.table = &state_->save(next);
-    for (std::size_t i = 0; i < versions.size(); ++i) state_->save_version(versions[i], lines[i]);
+  if (changed || begins_history) work.table = &state_->save(next);
+  for (std::size_t i = 0; i < versions.size(); ++i) {
+    if (versions[i].leaves) compare_leaves(name, versions[i], lines[i]);
+    if (changed || begins_history) state_->save_version(versions[i], lines[i]);
   }
   const Shape& shape = work.table->shape;
   // Older lines than the whole epoch's shape see it through their own version.
@@ -297,6 +298,40 @@ bool Loader::prepare(Work& work, std::string_view name, const std::vector<std::s
     if (work.table->may_have_unknown) work.writer->expect_unknown();
   }
   return true;
+}
+
+// What the log tells of a table that is published by its root are the changes of its partitions' rows, not which partitions there
+// are. Between two looks at them: one that is gone took its rows along, one that lies in another file was truncated or written anew,
+// one that was attached may have brought rows.
+void Loader::compare_leaves(std::string_view name, const change::Schema& version, const std::string& line) {
+  const std::optional<change::Schema> before = state_->last_with_leaves(name);
+  if (before && (version.lsn <= before->lsn || *version.leaves == *before->leaves)) return;
+  state_->save_version(version, line);
+  if (!before) return;
+  const auto find = [](const std::vector<change::Leaf>& leaves, base::Oid relid) {
+    return std::find_if(leaves.begin(), leaves.end(), [&](const change::Leaf& leaf) { return leaf.relid == relid; });
+  };
+  std::string words;
+  const auto tell = [&](base::Oid relid, const char* what) {
+    words += (words.empty() ? "" : ", ") + std::to_string(relid.value) + what;
+  };
+  for (const change::Leaf& leaf : *before->leaves) {
+    const auto now = find(*version.leaves, leaf.relid);
+    if (now == version.leaves->end()) {
+      tell(leaf.relid, " is gone");
+    } else if (now->file != leaf.file) {
+      tell(leaf.relid, " was truncated or written anew");
+    }
+  }
+  for (const change::Leaf& leaf : *version.leaves) {
+    if (find(*before->leaves, leaf.relid) != before->leaves->end()) continue;
+    if (leaf.attached || leaf.file != leaf.relid) tell(leaf.relid, leaf.attached ? " was attached" : " was truncated");
+  }
+  if (words.empty()) return;
+  state_->doubt(name, version.lsn);
+  logging::event(logging::Level::warn,
+                 "partitions changed in a way that the log does not tell, copy the table again: " + words,
+                 {{"err", "table_doubted"}, {"table", name}, {"lsn", base::format(version.lsn)}});
 }
 
 Writer& Loader::writer(const Table& table) {
@@ -438,12 +473,13 @@ bool Loader::load_chunk(const std::string& object) {
         .at_table(chunk.table);
   }
   state_->add_chunk(object, chunk, loaded_at);
-  if (state_->is_copied(chunk.table, chunk.lsn)) {
-    // What the whole copy did not see and nobody touched since is gone.
+  if (!chunk.keys && state_->is_copied(chunk.table, chunk.copy)) {
+    // What the whole copy did not see and nobody touched since it began is gone: whatever was there is in one of its chunks, or was
+    // changed on the way, which the stream tells.
     const std::string ts = chunk.ts.empty() ? loaded_at : chunk.ts;
-    if (work.writer != nullptr) work.writer->mark_older(chunk.lsn, -1, 'd', ts, loaded_at);
-    if (work.history && work.writer != nullptr) work.history->end_older(chunk.lsn, -1, 'd', ts, loaded_at);
-    state_->finish_copy(chunk.table, chunk.lsn);
+    if (work.writer != nullptr) work.writer->mark_older(chunk.copy, -1, 'd', ts, loaded_at);
+    if (work.history && work.writer != nullptr) work.history->end_older(chunk.copy, -1, 'd', ts, loaded_at);
+    state_->finish_copy(chunk.table, chunk.copy);
   }
   finish(work, loaded_at);
   transaction->commit();

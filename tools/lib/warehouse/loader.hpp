@@ -69,6 +69,7 @@ class Loader {
   bool load_epoch(const stage::Stored& stored);
   bool prepare(Work& work, std::string_view table, const std::vector<std::string>& schemas, base::Lsn at,
                std::string_view loaded_at);
+  void compare_leaves(std::string_view name, const change::Schema& version, const std::string& line);
   void create(const Table& table);
   void alter(const Table& old, const Shape& now, const std::vector<bool>& unknown);
   void load_rows(Work& work, const std::vector<const stage::FileEntry*>& files, base::Lsn from, base::Lsn to,

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "base/failure.hpp"
+#include "json/tokens.hpp"
 
 namespace warehouse {
 namespace {
@@ -11,8 +12,6 @@ namespace {
 using base::Exit;
 using base::Failure;
 
-// The view tells a table's state by one rule: parked, history, ready (copied, the position beyond every `high`, nothing unknown),
-// else copying.
 constexpr const char* kCreate = R"sql(
 CREATE TABLE _cdc_format(version INTEGER NOT NULL) STRICT;
 INSERT INTO _cdc_format VALUES(1);
@@ -26,7 +25,7 @@ CREATE TABLE _cdc_tables("table" TEXT PRIMARY KEY, relid INTEGER NOT NULL, name 
   lsn TEXT NOT NULL, has_key INTEGER NOT NULL, history INTEGER NOT NULL, parked TEXT, parked_at TEXT, parked_since TEXT,
   waiting_rows INTEGER NOT NULL DEFAULT 0, truncated_lsn TEXT, truncated_seq INTEGER, copied_lsn TEXT, copied_high TEXT,
   may_have_unknown INTEGER NOT NULL DEFAULT 0, unknown_values INTEGER NOT NULL DEFAULT 0,
-  quarantined INTEGER NOT NULL DEFAULT 0) STRICT;
+  quarantined INTEGER NOT NULL DEFAULT 0, doubted_lsn TEXT) STRICT;
 CREATE TABLE _cdc_columns("table" TEXT NOT NULL, position INTEGER NOT NULL, name TEXT NOT NULL, source_name TEXT NOT NULL,
   type TEXT NOT NULL, typmod INTEGER NOT NULL, kind TEXT NOT NULL, attnum INTEGER, bind TEXT, "key" INTEGER NOT NULL,
   identity INTEGER NOT NULL, pk INTEGER NOT NULL, nullable INTEGER, "default" INTEGER, category TEXT NOT NULL,
@@ -34,16 +33,37 @@ CREATE TABLE _cdc_columns("table" TEXT NOT NULL, position INTEGER NOT NULL, name
 CREATE TABLE _cdc_versions("table" TEXT NOT NULL, lsn TEXT NOT NULL, version INTEGER NOT NULL, schema TEXT NOT NULL,
   PRIMARY KEY("table", lsn, version)) STRICT;
 CREATE TABLE _cdc_chunks(object TEXT PRIMARY KEY, "table" TEXT NOT NULL, lsn TEXT NOT NULL, chunk INTEGER NOT NULL,
-  is_last INTEGER NOT NULL, rows INTEGER NOT NULL, high TEXT NOT NULL, loaded_at TEXT NOT NULL) STRICT;
+  is_last INTEGER NOT NULL, rows INTEGER NOT NULL, high TEXT NOT NULL, loaded_at TEXT NOT NULL, copy TEXT, from_key TEXT,
+  to_key TEXT, keys INTEGER) STRICT;
 CREATE INDEX _cdc_chunks_of_table ON _cdc_chunks("table", lsn, chunk);
 CREATE TABLE _cdc_quarantine(id INTEGER PRIMARY KEY, "table" TEXT NOT NULL, "column" TEXT, lsn TEXT NOT NULL, seq INTEGER NOT NULL,
   op TEXT NOT NULL, "key" TEXT NOT NULL, value TEXT NOT NULL, quarantined_at TEXT NOT NULL) STRICT;
+)sql";
+
+// The view tells a table's state by one rule: parked, history, doubted (no copy since a change that the log does not tell), ready
+// (copied, the position beyond every `high`, nothing unknown), else copying.
+constexpr const char* kCreateFreshness = R"sql(
 CREATE VIEW _cdc_freshness AS SELECT p.source, t."table",
   CASE WHEN t.parked IS NOT NULL THEN 'parked' WHEN t.has_key=0 THEN 'history'
+       WHEN t.doubted_lsn IS NOT NULL AND coalesce(t.copied_lsn, '')<t.doubted_lsn THEN 'doubted'
        WHEN t.copied_high IS NOT NULL AND p.applied_to>=t.copied_high AND t.unknown_values=0 THEN 'ready' ELSE 'copying' END AS state,
   CASE WHEN t.parked IS NOT NULL THEN t.parked_at ELSE p.applied_to END AS complete_to_lsn,
   CASE WHEN t.parked IS NOT NULL THEN t.parked_since ELSE p.complete_to_time END AS complete_to_time,
   t.unknown_values, t.quarantined FROM _cdc_tables t LEFT JOIN _cdc_position p;
+)sql";
+
+// What a warehouse made by 0.1.0 lacks. Its copies were whole chunks, or chunks whose ends it did not keep: numbers stand for them.
+constexpr const char* kAddChunkColumns = R"sql(
+ALTER TABLE _cdc_chunks ADD COLUMN copy TEXT;
+ALTER TABLE _cdc_chunks ADD COLUMN from_key TEXT;
+ALTER TABLE _cdc_chunks ADD COLUMN to_key TEXT;
+ALTER TABLE _cdc_chunks ADD COLUMN keys INTEGER;
+UPDATE _cdc_chunks SET copy=lsn, from_key=CASE WHEN chunk>0 THEN CAST(chunk AS TEXT) END,
+  to_key=CASE WHEN is_last=0 THEN CAST(chunk+1 AS TEXT) END;
+)sql";
+constexpr const char* kAddDoubt = R"sql(
+ALTER TABLE _cdc_tables ADD COLUMN doubted_lsn TEXT;
+DROP VIEW _cdc_freshness;
 )sql";
 
 void bind_optional(Statement& statement, int at, std::string_view text) {
@@ -69,7 +89,10 @@ void State::create() {
   there.reset();
   if (!ours && tables > 0)
     throw Failure(Exit::refused, "not_a_warehouse", "the file holds tables that no cdc-load has made");
-  if (!ours) database_.run(kCreate);
+  if (!ours) {
+    database_.run(kCreate);
+    database_.run(kCreateFreshness);
+  }
   transaction.commit();
 }
 
@@ -91,6 +114,22 @@ void State::reload() {
     throw Failure(Exit::refused, "newer_warehouse",
                   "the warehouse has format " + std::to_string(format.integer_at(0)) + ", this program knows format " +
                       std::to_string(kWarehouseFormat));
+  }
+  // What a warehouse of 0.1.0 lacks is added.
+  const auto has_column = [&](const std::string& statement) {
+    Statement column = database_.prepare(statement);
+    return column.step();
+  };
+  if (!has_column("SELECT 1 FROM pragma_table_info('_cdc_chunks') WHERE name='copy'")) {
+    Transaction transaction(database_);
+    database_.run(kAddChunkColumns);
+    transaction.commit();
+  }
+  if (!has_column("SELECT 1 FROM pragma_table_info('_cdc_tables') WHERE name='doubted_lsn'")) {
+    Transaction transaction(database_);
+    database_.run(kAddDoubt);
+    database_.run(kCreateFreshness);
+    transaction.commit();
   }
   Statement position = database_.prepare("SELECT source, system_id, era, applied_to FROM _cdc_position");
   while (position.step()) {
@@ -252,6 +291,24 @@ void State::save_version(const change::Schema& schema, std::string_view line) {
   insert.run();
 }
 
+std::optional<change::Schema> State::last_with_leaves(std::string_view table) {
+  Statement query = database_.prepare(
+      "SELECT schema FROM _cdc_versions WHERE \"table\"=?1 AND schema ->> '$.leaves' IS NOT NULL ORDER BY lsn DESC, "
+      "version DESC "
+      "LIMIT 1",
+      table);
+  query.text(1, table);
+  if (!query.step()) return std::nullopt;
+  json::Tokenizer tokenizer;
+  return change::decode_schema(json::Value(tokenizer.tokens_of_copy(query.view_at(0)), 0));
+}
+
+void State::doubt(std::string_view table, base::Lsn at) {
+  Statement update = database_.prepare(
+      "UPDATE _cdc_tables SET doubted_lsn=max(coalesce(doubted_lsn, ''), ?2) WHERE \"table\"=?1", table);
+  update.text(1, table).copied_text(2, base::format(at)).run();
+}
+
 void State::park(const Table& table, std::string_view reason, base::Lsn at, std::string_view loaded_at) {
   Statement update = database_.prepare(
       "UPDATE _cdc_tables SET parked=?2, parked_at=?3, parked_since=?4 WHERE \"table\"=?1 AND parked IS NULL",
@@ -323,22 +380,46 @@ void State::add_epoch(const stage::Epoch& epoch, std::string_view sha256, const 
 }
 
 void State::add_chunk(const std::string& object, const stage::Chunk& chunk, std::string_view loaded_at) {
-  Statement insert = database_.prepare("INSERT INTO _cdc_chunks VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)", chunk.table);
+  Statement insert = database_.prepare(
+      "INSERT INTO _cdc_chunks VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)", chunk.table);
   insert.text(1, object).text(2, chunk.table).copied_text(3, base::format(chunk.lsn));
   insert.integer(4, static_cast<std::int64_t>(chunk.chunk)).integer(5, chunk.to_key.empty() ? 1 : 0);
   insert.integer(6, static_cast<std::int64_t>(chunk.rows)).copied_text(7, base::format(chunk.high)).text(8, loaded_at);
+  insert.copied_text(9, base::format(chunk.copy));
+  bind_optional(insert, 10, chunk.from_key);
+  bind_optional(insert, 11, chunk.to_key);
+  chunk.keys ? insert.integer(12, static_cast<std::int64_t>(*chunk.keys)) : insert.null(12);
   insert.run();
   chunks_.insert(object);
+  // Rows of a later moment in a table that was whole before: it is whole again when the position is there too.
+  Statement update = database_.prepare(
+      "UPDATE _cdc_tables SET copied_high=max(copied_high, ?2) WHERE \"table\"=?1 AND copied_high IS NOT NULL",
+      chunk.table);
+  update.text(1, chunk.table).copied_text(2, base::format(chunk.high)).run();
 }
 
-bool State::is_copied(std::string_view table, base::Lsn lsn) {
-  Statement count = database_.prepare(
-      "SELECT count(*), max(chunk), coalesce(max(chunk) FILTER (WHERE is_last=1), -1) FROM _cdc_chunks WHERE "
-      "\"table\"=?1 AND lsn=?2",
+// A chain of ranges from the open beginning to the open end. The ends of ranges are only compared with each other: a policy may
+// have hashed them, and their order is the source's.
+bool State::is_copied(std::string_view table, base::Lsn copy) {
+  std::multimap<std::string, std::string> ranges;
+  Statement query = database_.prepare(
+      "SELECT coalesce(from_key, ''), coalesce(to_key, '') FROM _cdc_chunks WHERE \"table\"=?1 AND copy=?2 AND keys IS "
+      "NULL",
       table);
-  count.text(1, table).copied_text(2, base::format(lsn));
-  return count.step() && count.integer_at(0) > 0 && count.integer_at(0) == count.integer_at(1) + 1 &&
-         count.integer_at(1) == count.integer_at(2);
+  query.text(1, table).copied_text(2, base::format(copy));
+  while (query.step()) ranges.emplace(query.text_at(0), query.text_at(1));
+  std::set<std::string> reached;
+  std::vector<std::string> next{""};
+  while (!next.empty()) {
+    const std::string at = std::move(next.back());
+    next.pop_back();
+    const auto [begin, end] = ranges.equal_range(at);
+    for (auto range = begin; range != end; ++range) {
+      if (range->second.empty()) return true;
+      if (reached.insert(range->second).second) next.push_back(range->second);
+    }
+  }
+  return false;
 }
 
 std::vector<base::Lsn> State::copies_between(std::string_view table, base::Lsn from, base::Lsn to) {
@@ -350,12 +431,12 @@ std::vector<base::Lsn> State::copies_between(std::string_view table, base::Lsn f
   return positions;
 }
 
-void State::finish_copy(std::string_view table, base::Lsn lsn) {
+void State::finish_copy(std::string_view table, base::Lsn copy) {
   Statement update = database_.prepare(
       "UPDATE _cdc_tables SET copied_lsn=max(coalesce(copied_lsn, ''), ?2), copied_high=max(coalesce(copied_high, ''), "
-      "(SELECT max(high) FROM _cdc_chunks c WHERE c.\"table\"=?1 AND c.lsn=?2)) WHERE \"table\"=?1",
+      "(SELECT max(high) FROM _cdc_chunks c WHERE c.\"table\"=?1)) WHERE \"table\"=?1",
       table);
-  update.text(1, table).copied_text(2, base::format(lsn)).run();
+  update.text(1, table).copied_text(2, base::format(copy)).run();
 }
 
 std::vector<State::Freshness> State::freshness() {

@@ -87,6 +87,11 @@ class State {
   /// Adds or replaces a table's record and columns.
   Table& save(const Table& table);
   void save_version(const change::Schema& schema, std::string_view line);
+  /// The newest version of the table that says which partitions there are.
+  [[nodiscard]] std::optional<change::Schema> last_with_leaves(std::string_view table);
+  /// At this position the source held rows that no line has told of, or no longer held what lines have told: until a copy that
+  /// began there or later is whole the table is doubted.
+  void doubt(std::string_view table, base::Lsn at);
   void park(const Table& table, std::string_view reason, base::Lsn at, std::string_view loaded_at);
   void add_waiting(std::string_view table, std::uint64_t rows);
   void set_cut(std::string_view table, Cut cut);
@@ -96,12 +101,12 @@ class State {
 
   [[nodiscard]] bool has_chunk(const std::string& object) const { return chunks_.contains(object); }
   void add_chunk(const std::string& object, const stage::Chunk& chunk, std::string_view loaded_at);
-  /// All chunks of this copy are here: numbers from 0 without a hole, the last one open at its end.
-  [[nodiscard]] bool is_copied(std::string_view table, base::Lsn lsn);
+  /// All chunks of this copy are here: their ranges follow each other from an open beginning to an open end.
+  [[nodiscard]] bool is_copied(std::string_view table, base::Lsn copy);
   /// Positions in (from, to) of copies of which chunks are here, sorted.
   [[nodiscard]] std::vector<base::Lsn> copies_between(std::string_view table, base::Lsn from, base::Lsn to);
   /// The copy is whole: the table is complete once the position has reached `high` of every chunk.
-  void finish_copy(std::string_view table, base::Lsn lsn);
+  void finish_copy(std::string_view table, base::Lsn copy);
 
   /// For metrics: state, unknown values and quarantined rows of each table, as _cdc_freshness shows them.
   struct Freshness {
