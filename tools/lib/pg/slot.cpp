@@ -112,17 +112,21 @@ bool publication_exists(Connection& session, const std::string& name) {
              .rows() == 1;
 }
 
+base::Lsn end_of_records(base::Lsn insert, std::uint64_t page_bytes, std::uint64_t segment_bytes) {
+  // SizeOfXLogLongPHD on a segment's first page, SizeOfXLogShortPHD on the others. A record that goes on over the page's beginning ends
+  // at least 8 bytes behind the header.
+  const std::uint64_t header_bytes = insert.value % segment_bytes < page_bytes ? 40 : 24;
+  if (insert.value % page_bytes == header_bytes) insert.value -= header_bytes;
+  return insert;
+}
+
 base::Lsn end_of_log(Connection& session) {
   const Result result = session.query(
       "SELECT CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() ELSE pg_current_wal_insert_lsn() END,"
-      " current_setting('wal_block_size')::int",
+      " current_setting('wal_block_size')::int, pg_size_bytes(current_setting('wal_segment_size'))",
       "read the end of the log");
-  base::Lsn end = lsn_of(result, 0).value_or(base::Lsn{});
-  constexpr std::uint64_t kLongHeaderBytes =
-      40;  // of a segment's first page; a record of 24 bytes or more ends behind it
-  const std::uint64_t in_page = end.value % static_cast<std::uint64_t>(result.number(0, 1));
-  if (in_page <= kLongHeaderBytes) end.value -= in_page;
-  return end;
+  return end_of_records(lsn_of(result, 0).value_or(base::Lsn{}), static_cast<std::uint64_t>(result.number(0, 1)),
+                        static_cast<std::uint64_t>(result.number(0, 2)));
 }
 
 }  // namespace pg

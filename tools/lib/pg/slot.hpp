@@ -50,8 +50,14 @@ void refuse_slot(const std::string& name, const std::optional<Slot>& slot, const
 
 [[nodiscard]] bool publication_exists(Connection& session, const std::string& name);
 
-/// The end of the log as far as the server may know of commits: pg_current_wal_insert_lsn(), on a standby what is replayed;
-/// never inside a page's header, where no record and therefore no later position of the stream need ever stand.
+/// Where the last record ends when the next one is inserted at `insert`: a record that ends with its page ends at the next page's
+/// beginning, and the one after it is inserted behind that page's header. Any other position stays as it is.
+///
+/// in   page_bytes, segment_bytes  wal_block_size and wal_segment_size
+[[nodiscard]] base::Lsn end_of_records(base::Lsn insert, std::uint64_t page_bytes, std::uint64_t segment_bytes);
+
+/// The end of the log as far as the server may know of commits: pg_current_wal_insert_lsn(), on a standby what is replayed; as
+/// end_of_records(), because no later position of the stream need ever stand behind a header.
 [[nodiscard]] base::Lsn end_of_log(Connection& session);
 
 }  // namespace pg
