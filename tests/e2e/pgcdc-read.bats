@@ -156,26 +156,6 @@ LINES
   [[ $(jq -r 'select(.op == "heartbeat").end' out) > $(jq -r 'select(.op == "source").start' out) ]]
 }
 
-@test "a commit whose record ends just behind a page's header is read" {
-  publish 'CREATE TABLE t (id serial PRIMARY KEY, x text)'
-  # A record that crosses a page ends at its 32nd or 40th byte at the earliest: commits of changing lengths until one does.
-  local where round
-  for round in 1 2 3; do
-    sql "DO \$\$ BEGIN
-           FOR i IN 1 .. 100000 LOOP
-             INSERT INTO t (x) VALUES (repeat('x', i % 97)); COMMIT;
-             EXIT WHEN (pg_current_wal_insert_lsn() - '0/0') % 8192 IN (32, 40);
-           END LOOP; END \$\$"
-    where=$(sql "SELECT (pg_current_wal_insert_lsn() - '0/0') % 8192")
-    [[ $where == 32 || $where == 40 ]] || continue
-    "${READ[@]}" --until now >out
-    [[ $(sql 'SELECT max(id) FROM t') == $(jq -s 'map(select(.op == "c").after.id) | max' out) ]]
-    return
-  done
-  echo "the log never stood there: $where"
-  return 1
-}
-
 @test "--until a position leaves out what was committed behind it" {
   publish 'CREATE TABLE t (id int PRIMARY KEY)'
   sql 'INSERT INTO t VALUES (1)'

@@ -232,6 +232,22 @@ in_transaction() {
   backend=$(grep -m1 '^[0-9]' "$BATS_TEST_TMPDIR/session.out")
 }
 
+@test "a slot that stands at the very end of the log, just behind a page's header, is not ahead of it" {
+  sql "CREATE TABLE t (id serial PRIMARY KEY, x text)" "CREATE PUBLICATION p FOR TABLE t" >/dev/null
+  make_slot
+  # A record that crosses a page ends at its 32nd or 40th byte at the earliest: commits of changing lengths until one does.
+  end=$(sql "SET synchronous_commit = off" "DO \$\$ BEGIN
+               FOR i IN 1 .. 100000 LOOP
+                 INSERT INTO t (x) VALUES (repeat('x', i % 97)); COMMIT;
+                 EXIT WHEN (pg_current_wal_insert_lsn() - '0/0') % 8192 IN (32, 40);
+               END LOOP; END \$\$" "SELECT pg_current_wal_insert_lsn()" | tail -n 1)
+  [[ $(sql "SELECT ('$end'::pg_lsn - '0/0') % 8192") =~ ^(32|40)$ ]]
+  wait_until 10 sql_says t "SELECT pg_current_wal_flush_lsn() >= '$end'"
+  sql "SELECT pg_replication_slot_advance('$SLOT', '$end')"
+  [[ $(confirmed_lsn "$SLOT") == "$end" ]]
+  copy >/dev/null
+}
+
 @test "a transaction that is still writing is waited for, and named when it takes too long" {
   sql "CREATE TABLE a (id int)" "CREATE PUBLICATION p FOR TABLE a"
   make_slot

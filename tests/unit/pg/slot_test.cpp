@@ -17,7 +17,8 @@ TEST(EndOfRecords, BehindAHeaderIsThePagesBeginning) {
 
 // What is left of a record that crosses the pages may be 8 bytes long.
 TEST(EndOfRecords, ARecordThatEndsBehindAHeaderKeepsItsEnd) {
-  for (const std::uint64_t end : {3 * kPage + 32, 3 * kPage + 40, 3 * kPage + 48, 5 * kSegment + 48, 5 * kSegment + 56}) {
+  for (const std::uint64_t end :
+       {3 * kPage + 32, 3 * kPage + 40, 3 * kPage + 48, 5 * kSegment + 48, 5 * kSegment + 56}) {
     EXPECT_EQ(end_of(end).value, end);
   }
 }
