@@ -280,7 +280,7 @@ watch_snapshots() {
     [ "$state" = 'ready 0' ]
   done
   # The key of `wide` has become another one: it was begun anew.
-  [ "$(chunks | jq -r 'select(.table == "public.wide") | .copy' | sort -u | wc -l)" = 2 ]
+  [ "$(chunks | jq -r 'select(.table == "public.wide") | .copy // .lsn' | sort -u | wc -l)" = 2 ]
   # The next time nothing is left to do.
   chunks >done.lines
   [ "$(small --done done.lines | jq -r .op)" = source ]
