@@ -211,3 +211,53 @@ staged_is() { [[ $(staged) == "$1" ]]; }
   [[ $(<codes) == '78 '* ]]
   refused_by read.log operations_missing 'ALTER PUBLICATION p SET (publish'
 }
+
+@test "a table that was out of the publication while nobody read is refused, also when it has been put back, until it is copied again" {
+  sql "INSERT INTO t VALUES (2, 'second')" 'ALTER PUBLICATION p DROP TABLE t' "INSERT INTO t VALUES (3, 'not sent')"
+  before=$(confirmed_lsn "$slot")
+  pump
+  [[ ${codes[0]} == 78 ]]
+  refused_by read.log table_unpublished 'ALTER PUBLICATION p ADD TABLE public.t; .*pgcdc-snapshot, then rm ack.publication; .* only rm ack.publication'
+  sql 'ALTER PUBLICATION p ADD TABLE t' "INSERT INTO t VALUES (4, 'fourth')"
+  pump
+  [[ ${codes[0]} == 78 && $(staged) == 1 && $(confirmed_lsn "$slot") == "$before" ]]
+  refused_by read.log table_unpublished 'copy again with pgcdc-snapshot, then rm ack.publication'
+  cdc-run --config job.ini --snapshot
+  rm ack.publication
+  cdc-run --config job.ini --once
+  same_rows w.db public.t
+}
+
+@test "what is meant with a publication is no loss: a table more, a table dropped, another column list, and one that is let go" {
+  sql 'DROP TABLE u' 'CREATE TABLE v (id int PRIMARY KEY)' 'ALTER PUBLICATION p ADD TABLE v' 'ALTER PUBLICATION p SET TABLE t (id), v' "INSERT INTO t VALUES (2, 'second')"
+  pump
+  all_done
+  sql 'ALTER PUBLICATION p DROP TABLE v'
+  pump
+  [[ ${codes[0]} == 78 ]]
+  refused_by read.log table_unpublished 'ADD TABLE public.v;'
+  rm ack.publication
+  pump
+  all_done
+  [[ $(staged) == '1 2' ]]
+}
+
+@test "a publication that was made anew while nobody read, and one that sent less, are refused; so is a memory that is none" {
+  sql "ALTER PUBLICATION p SET (publish = 'insert')"
+  pump
+  [[ ${codes[0]} == 78 ]]
+  refused_by read.log operations_missing 'ALTER PUBLICATION p SET (publish'
+  sql "ALTER PUBLICATION p SET (publish = 'insert, update, delete, truncate')"
+  pump
+  all_done
+  cp ack.publication kept
+  echo '{}' >ack.publication
+  pump
+  [[ ${codes[0]} == 78 ]]
+  refused_by read.log bad_memory 'rm ack.publication'
+  mv kept ack.publication
+  sql 'DROP PUBLICATION p' 'CREATE PUBLICATION p FOR TABLE t, u'
+  pump
+  [[ ${codes[0]} == 78 ]]
+  refused_by read.log publication_missing 'pgcdc-slot drop and create'
+}

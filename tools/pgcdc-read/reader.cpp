@@ -25,6 +25,7 @@
 #include "pg/publication.hpp"
 #include "pg/slot.hpp"
 #include "pgcdc-read/ack.hpp"
+#include "pgcdc-read/memory.hpp"
 #include "pgcdc-read/message_queue.hpp"
 #include "pgcdc-read/open_transactions.hpp"
 #include "pgcdc-read/output.hpp"
@@ -141,6 +142,7 @@ class Run {
   bool binary_ = false;  ///< the server sends values in binary: fewer bytes, and sooner made
   std::optional<pg::Catalog> catalog_;
   std::optional<pg::PublicationWatch> watch_;
+  PublicationMemory memory_;
   std::optional<pg::Notice> fatal_notice_;
   Translator translator_;
   Spool spool_;
@@ -187,6 +189,7 @@ Run::Run(const Options& options)
       until_(options.until == "now" ? std::nullopt : position_option(options.until, "until", "bad_until")),
       session_(pg::Connection::open(options.dsn, pg::Mode::plain, "pgcdc-read")),
       stream_(pg::Connection::open(options.dsn, pg::Mode::replication, "pgcdc-read")),
+      memory_(options.ack),
       translator_([this](const pgoutput::Relation& relation, base::Xid xid) { return describe(relation, xid); },
                   options.messages),
       spool_(spool_folder(options.spool), options.max_bytes),
@@ -238,7 +241,9 @@ void Run::start() {
   }
   // Only catalog changes older than everything that the slot sends can be vouched for.
   catalog_.emplace(session_, options_.publication, slot->catalog_xmin);
-  watch_.emplace(session_, options_.publication);
+  watch_.emplace(session_, options_.publication, memory_.forget());
+  if (const auto before = memory_.recall()) watch_->look(*before);
+  memory_.remember(watch_->content());
 
   types_.emplace(session_);
   const std::optional<pg::TextOnly> text_only = types_->text_only(options_.publication);
@@ -634,6 +639,7 @@ void Run::look_at_ack() {
   if (now > durable_) {
     // Nothing is confirmed that came from a publication that had lost a table by then.
     watch_->look();
+    memory_.remember(watch_->content());
     durable_ = now;
     pace_->news();
   }
