@@ -20,6 +20,13 @@ using base::Failure;
 
 constexpr std::uint64_t kAfterAllRows = std::numeric_limits<std::uint64_t>::max();
 
+// A schema line, and the first row that is written in it.
+struct Shape {
+  base::Lsn lsn;
+  std::uint64_t seq = 0;
+  std::string line;
+};
+
 // One table's files, part after part, or the commits; its head line waits to be the next one written.
 struct Cursor {
   std::string table;  // empty: the commits
@@ -28,7 +35,7 @@ struct Cursor {
   std::string_view text;
   base::Lsn lsn;
   std::uint64_t seq = 0;
-  std::deque<std::pair<base::Lsn, std::string>> schemas;  // not written yet: valid from lsn on
+  std::deque<Shape> schemas;  // not written yet
 
   // out  false when there are no more lines
   bool advance(const stage::Log& log, change::Parser& parser) {
@@ -54,9 +61,10 @@ struct Later {
   }
 };
 
-base::Lsn lsn_of_schema(std::string_view line) {
+Shape shape_of(const std::string& line) {
   json::Tokenizer tokenizer;
-  return base::parse_lsn(json::Value(tokenizer.tokens_of_copy(line), 0).text("lsn")).value_or(base::Lsn{});
+  const change::Schema schema = change::decode_schema(json::Value(tokenizer.tokens_of_copy(line), 0));
+  return Shape{schema.lsn, schema.seq, line};
 }
 
 // The line that closed the chunk.
@@ -256,7 +264,7 @@ void Get::write_epoch(const stage::Epoch& epoch, io::LineWriter& out) {
     if (cursor == cursors.end()) {
       shapes_only.emplace_back(table, schema);
     } else {
-      cursor->second->schemas.emplace_back(lsn_of_schema(schema), schema);
+      cursor->second->schemas.push_back(shape_of(schema));
     }
   }
   if (epoch.commits) {
@@ -302,10 +310,11 @@ void Get::write_epoch(const stage::Epoch& epoch, io::LineWriter& out) {
         last_end = line.end_value();
       } else if (cursor.lsn >= from) {
         // The shape that was in force; the first one also when its lsn says otherwise, because no row may come before it.
-        while (!cursor.schemas.empty() &&
-               (cursor.schemas.front().first <= cursor.lsn || !schemas_.contains(cursor.table))) {
-          write_schema(cursor.table, cursor.schemas.front().second, out);
-          cursor.schemas.pop_front();
+        for (; !cursor.schemas.empty(); cursor.schemas.pop_front()) {
+          const Shape& shape = cursor.schemas.front();
+          const bool begins_later = shape.lsn > cursor.lsn || (shape.lsn == cursor.lsn && shape.seq > cursor.seq);
+          if (begins_later && schemas_.contains(cursor.table)) break;
+          write_schema(cursor.table, shape.line, out);
         }
         out.line(cursor.text);
         ++rows;
@@ -319,7 +328,7 @@ void Get::write_epoch(const stage::Epoch& epoch, io::LineWriter& out) {
   }
   for (const auto& [table, schema] : shapes_only) write_schema(table, schema, out);
   for (auto& [table, cursor] : cursors) {
-    for (const auto& [lsn, schema] : cursor->schemas) write_schema(table, schema, out);
+    for (const Shape& shape : cursor->schemas) write_schema(table, shape.line, out);
   }
   // Time without changes, behind the last commit.
   if (epoch.to <= to && (epoch.to != last_end || epoch.last_ts != last_ts) && !epoch.last_ts.empty()) {

@@ -211,6 +211,8 @@ void Translator::describe(Table& table, std::string& into) {
     throw Failure(Exit::bug, "wrong_description", "a relation's description has another number of columns");
   }
   now.schema.lsn = commit_lsn_;
+  // Before the first shape of a table there are no rows of it.
+  now.schema.seq = table.schema.version == 0 ? 0 : rows_;
   now.schema.version = table.schema.version + 1;
   const bool same = table.schema.version != 0 && now.schema.table == table.schema.table &&
                     now.schema.root == table.schema.root && now.schema.identity == table.schema.identity &&
@@ -246,6 +248,7 @@ void Translator::tell_leaves(base::Oid relid, base::Lsn lsn, const std::vector<c
   table.schema.version = version;
   change::Schema line = table.schema;
   line.lsn = lsn;
+  line.seq = 0;
   line.leaves = leaves;
   change::encode(into, line);
 }

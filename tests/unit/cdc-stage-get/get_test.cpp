@@ -81,6 +81,7 @@ class GetTest : public ::testing::Test {
         a.add(row("public.a", at, 2));
         marks.add(commit(at, 3, 3));
       }
+      for (const std::string& later : later_schemas_) epoch.schemas.push_back(later);
       epoch.transactions = commits.size();
       epoch.rows = 3 * commits.size();
       epoch.commit = stage::CommitMark{base::Lsn{commits.back()}, 9, kTime};
@@ -111,6 +112,7 @@ class GetTest : public ::testing::Test {
   zip::Compressor compressor_{1};
   std::optional<stage::Log> log_;
   std::string prev_;
+  std::vector<std::string> later_schemas_;  // of shapes that begin inside of an epoch
 };
 
 std::string source(std::uint64_t start) {
@@ -133,6 +135,17 @@ TEST_F(GetTest, FilesPerTableComeBackInTheOrderInWhichTheyWereRead) {
                                            row("public.a", 0x200, 2),
                                            commit(0x200, 3, 3)};
   EXPECT_EQ(get(), wanted);
+}
+
+TEST_F(GetTest, AShapeThatBeginsInsideATransactionStandsBeforeItsFirstRow) {
+  std::string inside = schema("public.a", 0x180);
+  const std::string position = lsn(0x180) + "\"";
+  inside.insert(inside.find(position) + position.size(), R"(,"seq":1)");
+  later_schemas_ = {inside};
+  publish(0x100, 0x184, {0x180});
+  EXPECT_EQ(get(), (std::vector<std::string>{source(0x100), schema("public.a", 0x180), row("public.a", 0x180, 0),
+                                             schema("public.b", 0x180), row("public.b", 0x180, 1), inside,
+                                             row("public.a", 0x180, 2), commit(0x180, 3, 3)}));
 }
 
 TEST_F(GetTest, ASchemaIsToldOnceHoweverManyEpochsCarryIt) {

@@ -14,7 +14,7 @@ class FoldTest : public ::testing::Test {
  protected:
   FoldTest() : schema_(test::schema({"id:int8", "note:text", "weight:int4"})) {
     const auto first = warehouse::first_shape(schema_, "public.t", "t");
-    mapping_ = warehouse::mapping_of(first.shape, schema_, first.column, nullptr);
+    mapping_ = warehouse::mapping_of(first.shape, schema_, first.column);
     fold_ = std::make_unique<warehouse::Fold>(first.shape);
     fold_->use(mapping_);
   }

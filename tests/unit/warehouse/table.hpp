@@ -57,7 +57,7 @@ class Table {
   explicit Table(const change::Schema& from, bool with_history = false) : database(":memory:", 0) {
     auto first = warehouse::first_shape(from, "public.t", "t");
     shape = first.shape;
-    mapping = warehouse::mapping_of(shape, from, first.column, nullptr);
+    mapping = warehouse::mapping_of(shape, from, first.column);
     const warehouse::Statements statements(warehouse::sqlite_dialect(), shape);
     database.run(statements.create_table());
     database.run(statements.create_view());

@@ -57,12 +57,14 @@ struct Leaf {
   bool operator==(const Leaf&) const = default;
 };
 
-/// One table's shape from `lsn` on.
+/// One table's shape from (`lsn`, `seq`) on.
 struct Schema {
   std::string table;  ///< `schema.name`, each part quoted as PostgreSQL would
   base::Oid relid;
   std::optional<std::string> root;
   base::Lsn lsn;
+  std::uint64_t seq =
+      0;  ///< the transaction's rows before it are of the shape before; the line says so when there are any
   std::uint64_t version = 0;  ///< counts from 1 per table and run
   std::string identity;       ///< `default`, `index`, `full`, `nothing`
   std::vector<Column> columns;

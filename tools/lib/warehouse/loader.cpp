@@ -285,7 +285,7 @@ bool Loader::prepare(Work& work, std::string_view name, const std::vector<std::s
   // Older lines than the whole epoch's shape see it through their own version.
   for (std::size_t i = 0; i < versions.size(); ++i) {
     columns[i].resize(versions[i].columns.size(), -1);
-    work.mappings.push_back(mapping_of(shape, versions[i], columns[i], i == 0 ? nullptr : &work.mappings[i - 1]));
+    work.mappings.push_back(mapping_of(shape, versions[i], columns[i]));
   }
   work.fold = std::make_unique<Fold>(shape);
   work.fold->use(work.mappings[0]);
@@ -364,6 +364,20 @@ void Loader::finish(Work& work, std::string_view loaded_at) {
   }
 }
 
+// The version in which a line is written: the last that begins at it or before.
+void Loader::use_version_at(Work& work, const change::Line& line) {
+  const auto begins_later = [&](const Mapping& mapping) {
+    const base::Lsn lsn = line.lsn_value();
+    return mapping.lsn > lsn || (mapping.lsn == lsn && mapping.seq > line.seq);
+  };
+  std::size_t used = work.used;
+  while (used + 1 < work.mappings.size() && !begins_later(work.mappings[used + 1])) ++used;
+  if (used == work.used) return;
+  work.used = used;
+  work.fold->use(work.mappings[used]);
+  if (work.history) work.history->use(work.mappings[used]);
+}
+
 // Reads the files of one table, in order, and folds them. Lines of an epoch: from <= lsn < to; of a chunk: lsn == from == to.
 void Loader::load_rows(Work& work, const std::vector<const stage::FileEntry*>& files, base::Lsn from, base::Lsn to,
                        Counts& counts, std::string_view loaded_at) {
@@ -396,14 +410,8 @@ void Loader::load_rows(Work& work, const std::vector<const stage::FileEntry*>& f
             flush(work, loaded_at);
             while (split != splits.end() && *split <= line.lsn_value()) ++split;
           }
-          std::size_t used = work.used;
-          while (used + 1 < work.mappings.size() && work.mappings[used + 1].lsn <= line.lsn_value()) ++used;
-          if (used != work.used) {
-            work.used = used;
-            work.fold->use(work.mappings[used]);
-            if (work.history) work.history->use(work.mappings[used]);
-          }
         }
+        use_version_at(work, line);
         work.last_seq = line.seq;
       }
       ++counts.rows;

@@ -291,10 +291,10 @@ Evolution evolve(const Shape& old, const change::Schema& schema) {
   return evolution;
 }
 
-Mapping mapping_of(const Shape& shape, const change::Schema& schema, const std::vector<std::int32_t>& column,
-                   const Mapping* before) {
+Mapping mapping_of(const Shape& shape, const change::Schema& schema, const std::vector<std::int32_t>& column) {
   Mapping mapping;
   mapping.lsn = schema.lsn;
+  mapping.seq = schema.seq;
   for (const TableColumn& there : shape.columns) {
     const bool null_before = there.dropped || !there.source.has_default.value_or(true);
     mapping.no_default.push_back(null_before);
@@ -306,13 +306,6 @@ Mapping mapping_of(const Shape& shape, const change::Schema& schema, const std::
     mapping.names.push_back(quoted.substr(1, quoted.size() - 2));
     mapping.column.push_back(column[i]);
     if (column[i] >= 0) mapping.absent[static_cast<std::size_t>(column[i])] = Absent::given;
-  }
-  if (before != nullptr) {
-    for (std::size_t i = 0; i < before->names.size(); ++i) {
-      if (std::find(mapping.names.begin(), mapping.names.end(), before->names[i]) != mapping.names.end()) continue;
-      mapping.names.push_back(before->names[i]);
-      mapping.column.push_back(before->column[i]);
-    }
   }
   return mapping;
 }

@@ -103,25 +103,24 @@ enum class Absent : std::uint8_t { given, null, unknown };
 
 /// How row lines of one schema version become cells of the shape.
 ///
-/// names   the columns' names as they stand between the quotes of a JSON key; then those of the version before that this one does not
-///         have (rows of the transaction that changed the shape)
+/// names   the columns' names as they stand between the quotes of a JSON key
 /// column  index in the shape for each name, -1: not kept
 /// absent  for each column of the shape
 /// no_default  for each column of the shape: rows from before it hold null
-/// lsn     rows from here on are written in this version
+/// lsn, seq  rows from here on are written in this version
 struct Mapping {
   std::vector<std::string> names;
   std::vector<std::int32_t> column;
   std::vector<Absent> absent;
   std::vector<bool> no_default;
   base::Lsn lsn;
+  std::uint64_t seq = 0;
 };
 
 /// in   shape   after all evolutions of the epoch
 ///      column  as Evolution gives it for `schema`
-///      before  the version before it in the same epoch, or nullptr
 [[nodiscard]] Mapping mapping_of(const Shape& shape, const change::Schema& schema,
-                                 const std::vector<std::int32_t>& column, const Mapping* before);
+                                 const std::vector<std::int32_t>& column);
 
 /// Equal when ASCII case is folded, as SQLite and DuckDB compare names.
 [[nodiscard]] bool same_folded(std::string_view a, std::string_view b);
