@@ -155,6 +155,11 @@ ends_quietly() {
   before=$(confirmed_lsn "$SLOT")
   small_disk nr_inodes=1
   in_config ack "$SMALL/ack"
+  # The reader has something to remember beside the ack, and says nothing to the slot before it has.
+  run -75 --separate-stderr pgcdc-read --config "$DIR/pipeline.ini" --until "$before"
+  [[ $stderr == *'level=error err=disk_full class=retry'* && ${#stderr_lines[@]} == 1 && -z $output ]]
+  larger_disk nr_inodes=2
+  pgcdc-read --config "$DIR/pipeline.ini" --until "$before" >/dev/null
   pipe_ends_with '[0-9]+ [0-9]+ [0-9]+ 75' cdc-stage-put
   [[ $(confirmed_lsn "$SLOT") == "$before" ]]
   larger_disk nr_inodes=10
