@@ -27,6 +27,7 @@ setup() {
   writer='' standby=''
 }
 teardown() {
+  sql 'ALTER SYSTEM RESET ALL' 'SELECT pg_reload_conf()' >/dev/null
   if [[ -n $writer ]]; then exec 7>&-; fi
   wait
   if [[ -n $standby ]]; then private-cluster remove "$standby"; fi
@@ -175,11 +176,12 @@ make_slot() { sql "SELECT pg_create_logical_replication_slot('$slot', 'pgoutput'
 @test "a server that lists its output plugins must list pgoutput" {
   given_a_publication
   if [[ $(sql "SELECT count(*) FROM pg_settings WHERE name = 'output_plugin_libraries'") == 1 ]]; then
-    sql "ALTER SYSTEM SET output_plugin_libraries = 'test_decoding'" 'SELECT pg_reload_conf()'
+    # The setting is shown to some roles only; from another one it cannot be told.
+    sql 'GRANT pg_read_all_settings TO cdc' "ALTER SYSTEM SET output_plugin_libraries = 'test_decoding'" 'SELECT pg_reload_conf()'
     wait_until 5 finds plugin_not_allowed output_plugin_libraries
     mends plugin_not_allowed output_plugin_libraries
     [[ $(sql 'SHOW output_plugin_libraries') == *test_decoding*pgoutput* ]]
-    sql 'ALTER SYSTEM RESET output_plugin_libraries' 'SELECT pg_reload_conf()'
+    sql 'REVOKE pg_read_all_settings FROM cdc' 'ALTER SYSTEM RESET output_plugin_libraries' 'SELECT pg_reload_conf()'
   else
     finds_not plugin_not_allowed output_plugin_libraries
   fi

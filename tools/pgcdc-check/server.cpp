@@ -25,23 +25,22 @@ void judge_settings(const Facts& facts, std::vector<Finding>& into) {
                     set_and_restart("wal_level", "logical")});
   }
   const std::string libraries = setting(facts, "output_plugin_libraries");
-  if (facts.settings.contains("output_plugin_libraries") && !facts.role.superuser) {
+  // It binds superusers, too, and knows no sign for all.
+  if (facts.settings.contains("output_plugin_libraries")) {
     bool listed = false;
     std::string kept;
     for (std::size_t at = 0; at <= libraries.size();) {
       const std::size_t comma = std::min(libraries.find(',', at), libraries.size());
       std::string name = libraries.substr(at, comma - at);
       std::erase_if(name, [](char c) { return c == ' ' || c == '"'; });
-      if (name == "pgoutput" || name == "*") listed = true;
+      if (name == "pgoutput") listed = true;
       if (!name.empty()) kept += pg::literal(name) + ", ";
       at = comma + 1;
     }
     if (!listed) {
-      into.push_back(
-          {kind("plugin_not_allowed"), "output_plugin_libraries",
-           "The server allows roles that are no superusers only the output plugins that it lists, and pgoutput"
-           " is not among them.",
-           set_and_reload("output_plugin_libraries", kept + "'pgoutput'")});
+      into.push_back({kind("plugin_not_allowed"), "output_plugin_libraries",
+                      "The server allows only the output plugins that it lists, and pgoutput is not among them.",
+                      set_and_reload("output_plugin_libraries", kept + "'pgoutput'")});
     }
   }
   const std::int64_t timeout_ms = number(facts, "wal_sender_timeout", 60'000);
