@@ -191,6 +191,7 @@ killable_copy() {
       wait_until 10 test -s pid.put
       sleep "0.$((RANDOM % 5 + 2))" # lint: at a moment that nothing tells
       victim=$(shuf -e -n 1 snapshot snapshot mask batch put)
+      wait_until 10 test -s "pid.$victim"
       kill -KILL "$(<"pid.$victim")" 2>/dev/null && kills=$((kills + 1))
     fi
     wait "$copier"

@@ -4,6 +4,7 @@
 # Knows: small file systems in memory (tmpfs), for which it must be root; it fails, not skips, where it cannot have them.
 # Must not know: in what order a program writes its files; that is found out by giving it one file more at a time.
 
+# shellcheck disable=SC2154 # bats sets stderr and stderr_lines
 bats_require_minimum_version 1.5.0
 set -o pipefail
 load ../e2e/cluster
