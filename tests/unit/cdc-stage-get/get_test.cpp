@@ -140,7 +140,7 @@ TEST_F(GetTest, FilesPerTableComeBackInTheOrderInWhichTheyWereRead) {
 TEST_F(GetTest, AShapeThatBeginsInsideATransactionStandsBeforeItsFirstRow) {
   std::string inside = schema("public.a", 0x180);
   const std::string position = lsn(0x180) + "\"";
-  inside.insert(inside.find(position) + position.size(), R"(,"seq":1)");
+  inside.insert(inside.find(position) + position.size(), R"(,"from_seq":1)");
   later_schemas_ = {inside};
   publish(0x100, 0x184, {0x180});
   EXPECT_EQ(get(), (std::vector<std::string>{source(0x100), schema("public.a", 0x180), row("public.a", 0x180, 0),

@@ -104,8 +104,8 @@ TEST(Translator, a_shape_is_written_again_only_when_the_catalog_says_another) {
   EXPECT_NE(lines.find(R"("version":2)"), std::string::npos);
   EXPECT_NE(lines.find(R"("attnum":5)"), std::string::npos);
   // Two rows of the transaction stand before the second shape, and it says so.
-  EXPECT_EQ(lines.find(R"("seq":0,"version")"), std::string::npos);
-  EXPECT_NE(lines.find(R"(,"seq":2,"version":2)"), std::string::npos);
+  EXPECT_EQ(lines.find(R"("from_seq":0)"), std::string::npos);
+  EXPECT_NE(lines.find(R"(,"from_seq":2,"version":2)"), std::string::npos);
 }
 
 TEST(Translator, what_the_catalog_did_not_show_yet_is_asked_for_again_in_the_next_transaction_only) {

@@ -240,7 +240,7 @@ Schema decode_schema(const json::Value& value) {
   schema.relid = base::Oid{static_cast<std::uint32_t>(value.number("relid"))};
   if (value.find("root") != nullptr) schema.root = value.text("root");
   schema.lsn = lsn_at(value, "lsn");
-  if (value.find("seq") != nullptr) schema.seq = value.number("seq");
+  if (value.find("from_seq") != nullptr) schema.seq = value.number("from_seq");
   schema.version = value.number("version");
   schema.identity = value.text("identity");
   value.at("columns").each_element([&](const json::Value& entry) {
@@ -305,7 +305,7 @@ void encode(std::string& into, const Schema& schema) {
   object.text("op", "schema").text("table", schema.table).number("relid", schema.relid.value);
   schema.root ? object.text("root", *schema.root) : object.null("root");
   object.text("lsn", base::format(schema.lsn));
-  if (schema.seq != 0) object.number("seq", schema.seq);
+  if (schema.seq != 0) object.number("from_seq", schema.seq);
   object.number("version", schema.version).text("identity", schema.identity);
   object.raw("columns", columns);
   if (schema.leaves) {

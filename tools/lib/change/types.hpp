@@ -63,8 +63,7 @@ struct Schema {
   base::Oid relid;
   std::optional<std::string> root;
   base::Lsn lsn;
-  std::uint64_t seq =
-      0;  ///< the transaction's rows before it are of the shape before; the line says so when there are any
+  std::uint64_t seq = 0;  ///< the transaction's rows before it are of the shape before; `from_seq`, where it is not 0
   std::uint64_t version = 0;  ///< counts from 1 per table and run
   std::string identity;       ///< `default`, `index`, `full`, `nothing`
   std::vector<Column> columns;
