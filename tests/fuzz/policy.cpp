@@ -17,7 +17,7 @@ void expect(bool kept) {
 
 // The filter without a descriptor: the writer's buffer is never flushed, because inputs are smaller than it.
 void mask(const policy::Policy& policy, const policy::Keys& keys, std::string_view stream, io::LineWriter& out) {
-  cdc_mask::Mask mask(policy, &keys, [](const cdc_mask::Notice&) {});
+  cdc_mask::Mask mask({&policy, &keys}, [](const cdc_mask::Notice&) {});
   std::string line;
   while (!stream.empty()) {
     const std::size_t end = stream.find('\n');

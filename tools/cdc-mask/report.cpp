@@ -8,8 +8,6 @@
 namespace cdc_mask {
 namespace {
 
-constexpr std::int64_t kIntervalMs = 15'000;
-
 // A name as the value of a Prometheus label.
 std::string label(std::string_view name) {
   std::string text;
@@ -35,39 +33,30 @@ void log_notice(const Notice& notice) {
                  {{"err", std::string(slug)}, {"table", notice.table}, {"column", column}});
 }
 
+void declare_metrics(tool::Metrics& metrics) {
+  metrics.declare("cdc_mask_rows_total", "Row lines that left");
+  metrics.declare("cdc_mask_messages_dropped_total", "Logical messages that did not leave");
+  metrics.declare("cdc_mask_policies_total", "Policies taken over while running");
+  metrics.declare("cdc_mask_denied_rows_total", "Rows of tables of which no line leaves");
+  metrics.declare("cdc_mask_withheld_total",
+                  "Rows that left without this column, for lack of a rule that lets it through");
+  metrics.declare("cdc_mask_unfit_total",
+                  "Rows that left with null in this column: of the value nothing was left by its rule");
+}
+
 void set_metrics(tool::Metrics& metrics, const Counts& counts) {
   metrics.set("cdc_mask_rows_total", "", static_cast<double>(counts.rows));
   metrics.set("cdc_mask_messages_dropped_total", "", static_cast<double>(counts.messages));
+  metrics.set("cdc_mask_policies_total", "", static_cast<double>(counts.policies));
   for (const auto& [name, table] : counts.tables) {
     const std::string table_label = "table=\"" + label(name) + "\"";
+    const auto set = [&](const char* metric, const std::string& column, std::uint64_t rows) {
+      if (rows > 0) metrics.set(metric, table_label + ",column=\"" + label(column) + "\"", static_cast<double>(rows));
+    };
     if (table.rows > 0) metrics.set("cdc_mask_denied_rows_total", table_label, static_cast<double>(table.rows));
-    for (const auto& [column, rows] : table.withheld) {
-      metrics.set("cdc_mask_withheld_total", table_label + ",column=\"" + label(column) + "\"",
-                  static_cast<double>(rows));
-    }
+    for (const auto& [column, withheld] : table.withheld) set("cdc_mask_withheld_total", column, withheld.rows);
+    for (const auto& [column, rows] : table.unfit) set("cdc_mask_unfit_total", column, rows);
   }
-}
-
-MeasuredMask::MeasuredMask(const policy::Policy& policy, const policy::Keys* keys, std::string path)
-    : Mask(policy, keys, log_notice), metrics_(path, "cdc-mask"), wanted_(!path.empty()) {
-  metrics_.declare("cdc_mask_rows_total", "Row lines that left");
-  metrics_.declare("cdc_mask_messages_dropped_total", "Logical messages that did not leave");
-  metrics_.declare("cdc_mask_denied_rows_total", "Rows of tables of which no line leaves");
-  metrics_.declare("cdc_mask_withheld_total",
-                   "Rows that left without this column, for lack of a rule that lets it through");
-}
-
-MeasuredMask::~MeasuredMask() {
-  if (!wanted_) return;
-  set_metrics(metrics_, counts());
-  metrics_.write();
-}
-
-void MeasuredMask::tick(std::int64_t now_ms, io::LineWriter&) {
-  if (!wanted_ || now_ms < next_ms_) return;
-  next_ms_ = now_ms + kIntervalMs;
-  set_metrics(metrics_, counts());
-  metrics_.write();
 }
 
 }  // namespace cdc_mask

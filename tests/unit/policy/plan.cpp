@@ -40,7 +40,7 @@ struct Bench {
   explicit Bench(const std::string& rules)
       : policy(policy::Policy::read(rules, "p", policy::ClearClasses("green,yellow"))),
         keys("k1\tactive\t" + kHex + "\n", "keys"),
-        planner(policy, &keys, "main") {}
+        planner(policy, &keys, "main", pins) {}
 
   static std::string rule(const char* name, const char* action, const char* klass = "green") {
     return "public.users\t" + std::string(name) + "\tany\t" + klass + "\t" + action + "\t-\t-\n";
@@ -53,6 +53,7 @@ struct Bench {
 
   policy::Policy policy;
   policy::Keys keys;
+  policy::PinBook::Tables pins;
   policy::Planner planner;
   policy::RowMask mask;
   change::Parser parser;

@@ -131,13 +131,60 @@ TEST(Policy, AClassNotClearedIsRefusedWhenItIsRead) {
   EXPECT_THROW(policy::ClearClasses("green, yellow"), base::Failure);
 }
 
-TEST(Policy, KnowsItsWholeLanguageAndRefusesWhatItCannotDo) {
-  for (const char* action : {"map:jobs.tsv", "email-domain", "email-domain as x", "year", "month", "truncate:3",
-                             "hash-compat:names", "exact:hash:x", "hash:exact:x", "hash:email as x", "keep as x"}) {
-    const std::string message = refusal("public.users\tn\ttext\tred>green\t" + std::string(action) + "\t-\t-\n");
-    EXPECT_TRUE(message.ends_with("not supported by this version")) << action << ": " << message;
+TEST(Policy, KnowsItsWholeLanguage) {
+  const policy::Files files = [](const std::string& name) -> std::optional<std::string> {
+    if (name == "jobs.tsv") return "*\tother\n";
+    if (name == "ours") return "1\n";
+    return std::nullopt;
+  };
+  const auto rule = [&](const std::string& action, const std::string& when) {
+    const std::string line = "public.users\tn\ttext\tred\t" + action + "\t" + when + "\t-\n";
+    const std::string passing = "public.users\tn\ttext\tred>green\t" + action + "\t" + when + "\t-\n";
+    const bool hides =
+        action.starts_with("hash") || action == "drop" || action == "null" || action.starts_with("const");
+    return policy::Policy::read(hides ? line : passing, "p", policy::ClearClasses("green"), files).rules().front();
+  };
+  for (const char* action :
+       {"keep", "truncate:3", "month", "year", "email-domain", "map:jobs.tsv", "hash", "hash:x", "hash:x:256",
+        "hash:exact:x", "hash:exact:x:256", "hash-compat:x", "const:", "const:a as b", "null", "drop"}) {
+    EXPECT_EQ(rule(action, "-").action_text, action);
+    EXPECT_EQ(rule(action, "-").output, "");
   }
-  EXPECT_TRUE(refusal("public.users\tn\ttext\tred\tdrop\tx is null\t-\n").ends_with("not supported by this version"));
+  EXPECT_EQ(rule("email-domain as domain", "-").output, "domain");
+  EXPECT_EQ(rule("hash:email as \"Odd Name\"", "-").output, "Odd Name");
+  EXPECT_EQ(rule("keep", "project_id in @ours").when->column(), "project_id");
+}
+
+TEST(Policy, WhatItsFilesHoldIsPartOfWhatItMeans) {
+  const std::string text = "public.users\tn\ttext\tred>green\tmap:jobs.tsv\t-\t-\n";
+  const auto digest = [&](const std::string& content) {
+    return policy::Policy::read(text, "p", policy::ClearClasses("green"),
+                                [&](const std::string&) { return std::optional(content); })
+        .sha256();
+  };
+  EXPECT_EQ(digest("*\tother\n"), digest("*\tother\n"));
+  EXPECT_NE(digest("*\tother\n"), digest("*\tothers\n"));
+}
+
+TEST(Policy, AConditionThatHoldsBeatsNoneAndOnlyUntilAnExactRuleDecides) {
+  const auto decision = [](const std::string& rules) { return decide(read(rules), column("name")); };
+  const std::string exact = "public.users\tname\ttext\tgreen\tkeep\tid = 1\t-\n";
+  const std::string pattern = "*\tname\ttext\tred\tnull\tid = 2\t-\n*\tname\ttext\tred\tdrop\t-\t-\n";
+  EXPECT_EQ(decision(exact).steps.size(), 1u);
+  EXPECT_EQ(decision(exact).rule, nullptr);
+  EXPECT_EQ(decision(exact + pattern).steps.size(), 2u);
+  EXPECT_EQ(decision(exact + pattern).rule->action, Action::drop);
+  const auto own = decision(exact + pattern + "public.users\tname\ttext\tred\thash:x\t-\t-\n");
+  EXPECT_EQ(own.steps.size(), 1u);
+  EXPECT_EQ(own.rule->action, Action::hash);
+}
+
+TEST(Policy, MessagesPassByTheirPrefixAndSource) {
+  const auto policy = read("main:message:audit.*\t-\tany\tgreen\tkeep\t-\t-\npublic.t\tid\tany\tgreen\tkeep\t-\t-\n");
+  EXPECT_TRUE(policy.passes_message("main", "audit.login"));
+  EXPECT_FALSE(policy.passes_message("ci", "audit.login"));
+  EXPECT_FALSE(policy.passes_message("main", "secret"));
+  EXPECT_EQ(policy.rules().size(), 1u);
 }
 
 TEST(Policy, DigestCountsMeaningNotOrderCommentsOrReasons) {

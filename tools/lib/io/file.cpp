@@ -132,6 +132,12 @@ void sync_folder(const std::string& path) {
   sync(fd, path);
 }
 
+std::function<std::optional<std::string>(const std::string&)> files_beside(const std::string& path) {
+  const std::size_t slash = path.rfind('/');
+  const std::string folder = slash == std::string::npos ? "" : path.substr(0, slash + 1);
+  return [folder](const std::string& name) { return read_file(name.starts_with('/') ? name : folder + name); };
+}
+
 void replace_file(const std::string& path, std::string_view content) {
   Temporary temporary(beside(path));
   write_synced(temporary.path(), content, 0644);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -31,6 +32,9 @@ class Fd {
 
 /// out  the whole content, or nothing when there is no such file
 [[nodiscard]] std::optional<std::string> read_file(const std::string& path);
+
+/// Reads files by names that are relative to the folder of `path`; the result is what read_file() gives.
+[[nodiscard]] std::function<std::optional<std::string>(const std::string& name)> files_beside(const std::string& path);
 
 /// Replaces a file so that after a crash it holds the old or the new content, never a mixture: written to `path.tmp.PID`,
 /// synced, renamed, folder synced.

@@ -50,7 +50,7 @@ Keys::Keys(std::string_view text, const std::string& file_name) {
   std::size_t number = 0;
   bool has_active = false;
   const auto bad = [&](const std::string& what) {
-    for (Key& key : keys_) crypto::wipe(key.secret);
+    wipe();
     throw base::Failure(base::Exit::usage, "bad_keys",
                         file_name + (number == 0 ? "" : ":" + std::to_string(number)) + ": " + what);
   };
@@ -68,11 +68,16 @@ Keys::Keys(std::string_view text, const std::string& file_name) {
     }
     const std::string_view id = line.substr(0, first);
     const std::string_view state = line.substr(first + 1, second - first - 1);
+    if (state == "salt") {
+      if (second + 1 == line.size()) bad("a salt is empty");
+      if (!salts_.try_emplace(std::string(id), line.substr(second + 1)).second) bad("two salts are of the same domain");
+      continue;
+    }
     if (!is_id(id)) bad("an id is 1 to 16 of a-z and 0-9, and begins with a letter");
     for (const Key& key : keys_) {
       if (key.id == id) bad("two keys have the same id");
     }
-    if (state != "active" && state != "retired") bad("a key's state is active or retired");
+    if (state != "active" && state != "retired") bad("a key's state is active or retired; a salt's is salt");
     auto secret = base::decode_hex(line.substr(second + 1));
     if (!secret || secret->size() != kSecretBytes) bad("a key is 64 hex digits");
     keys_.push_back({std::string(id), std::move(*secret)});
@@ -86,8 +91,21 @@ Keys::Keys(std::string_view text, const std::string& file_name) {
   if (!has_active) bad("no key is active");
 }
 
-Keys::~Keys() {
+Keys::~Keys() { wipe(); }
+
+void Keys::wipe() {
   for (Key& key : keys_) crypto::wipe(key.secret);
+  for (auto& [domain, salt] : salts_) crypto::wipe(salt);
+}
+
+const std::string& Keys::salt(std::string_view domain) const {
+  const auto found = salts_.find(domain);
+  if (found == salts_.end()) {
+    throw base::Failure(base::Exit::usage, "missing_salt",
+                        "the keys file has no salt for hash-compat:" + std::string(domain) +
+                            "; its line is: " + std::string(domain) + ", salt, the text");
+  }
+  return found->second;
 }
 
 std::string Keys::format_line(std::string_view id, std::string_view secret) {

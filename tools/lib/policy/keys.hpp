@@ -3,6 +3,7 @@
 // Knows HMAC; reads no file. Pure.
 #pragma once
 
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -37,8 +38,8 @@ class Hasher {
 /// The keys of a pipeline. Its memory is wiped when it goes.
 ///
 /// A keys file has one key a line, three tab-separated fields: id (1 to 16 of a-z and 0-9, first a letter), state
-/// (`active`: makes new hashes, exactly one; `retired`: kept for look-ups), 64 hex digits. Lines with # and empty lines
-/// are comments.
+/// (`active`: makes new hashes, exactly one; `retired`: kept for look-ups), 64 hex digits. A salt of `hash-compat:DOMAIN` is a
+/// line DOMAIN, `salt`, TEXT. Lines with # and empty lines are comments.
 class Keys {
  public:
   /// in   text       the file's content; the caller wipes it
@@ -54,15 +55,20 @@ class Keys {
   [[nodiscard]] const std::string& active_id() const { return keys_[active_].id; }
   [[nodiscard]] Hasher hasher(std::string_view domain) const { return {keys_[active_].secret, domain}; }
 
+  /// err  usage/missing_salt when the file has none for the domain
+  [[nodiscard]] const std::string& salt(std::string_view domain) const;
+
   /// A line for a new keys file, active. in  id, 32 random bytes
   [[nodiscard]] static std::string format_line(std::string_view id, std::string_view secret);
 
  private:
+  void wipe();
   struct Key {
     std::string id;
     std::string secret;
   };
   std::vector<Key> keys_;
+  std::map<std::string, std::string, std::less<>> salts_;
   std::size_t active_ = 0;
 };
 

@@ -1,4 +1,4 @@
-// policy: plans and pins. Knows the rules' outcome for each column and what the column was when it was first seen.
+// policy: plans. Knows the rules' outcome for each column and what the column was when it was accepted.
 // Must not let doubt pass: what is not proven is withheld, a key that is hidden stops its table.
 // Runs once per schema line, so clarity goes before speed. Pure.
 #include "policy/plan.hpp"
@@ -63,8 +63,14 @@ Reason reason_of(Ground ground) {
       return Reason::pattern_too_wide;
     case Ground::pattern_cannot_hash:
       return Reason::pattern_cannot_hash;
+    case Ground::pattern_wrong_type:
+      return Reason::pattern_wrong_type;
   }
   return Reason::no_rule;
+}
+
+Reason reason_of(Standing standing) {
+  return standing == Standing::same ? Reason::none : standing == Standing::retyped ? Reason::retyped : Reason::repinned;
 }
 
 }  // namespace
@@ -83,6 +89,10 @@ std::string_view text_of(Reason reason) {
       return "only a rule with its exact table and column may keep this type";
     case Reason::pattern_cannot_hash:
       return "this type cannot be hashed";
+    case Reason::pattern_wrong_type:
+      return "the action of its rule is not for this type";
+    case Reason::condition_unknown:
+      return "a condition of its rules is on a column that is not there, or not proven the same";
     case Reason::repinned:
       return "it is not proven to be the column that had this name before";
     case Reason::retyped:
@@ -110,8 +120,8 @@ bool is_key(const change::Schema& schema, const change::Column& column) {
   return column.pk || (column.identity && schema.identity != "full" && schema.identity != "nothing");
 }
 
-Planner::Planner(const Policy& policy, const Keys* keys, std::string source)
-    : policy_(policy), keys_(keys), source_(std::move(source)) {
+Planner::Planner(const Policy& policy, const Keys* keys, std::string source, PinBook::Tables& pins)
+    : policy_(policy), keys_(keys), source_(std::move(source)), pins_(pins) {
   if (policy.has_hash() && keys == nullptr) {
     throw base::Failure(base::Exit::usage, "missing_keys", "the policy hashes: a keys file is needed (--keys FILE)");
   }
@@ -123,17 +133,156 @@ const Hasher& Planner::hasher(const std::string& domain) {
   return *slot;
 }
 
-// A name seen before must be the same column still; a new name must be a new column.
-//
-// out  none: it is what it was, or proven to be new
-Reason Planner::compare(const Pins& pins, const change::Column& column) {
-  if (!column.bind) return Reason::repinned;
-  const auto pin = pins.columns.find(column.name);
-  if (pin == pins.columns.end()) {
-    return pins.all_binds_known && !pins.binds.contains(*column.bind) ? Reason::none : Reason::repinned;
+namespace {
+
+bool can_leave(const Output& output) {
+  const auto leaves = [](const Treatment& treatment) { return treatment.way != Way::out; };
+  return leaves(output.otherwise) || std::any_of(output.steps.begin(), output.steps.end(), [&](const auto& step) {
+           return std::any_of(step.begin(), step.end(), [&](const Case& one) { return leaves(one.treatment); });
+         });
+}
+
+// Conditions find their columns. One that is not there, or that is not proven to be what it was, is never told.
+void bind_conditions(Plan& plan, const std::vector<Reason>& known) {
+  for (ColumnPlan& entry : plan.columns) {
+    for (Output& output : entry.outputs) {
+      for (auto& step : output.steps) {
+        for (Case& one : step) {
+          for (std::size_t i = 0; i < plan.columns.size(); ++i) {
+            if (plan.columns[i].name == one.condition->column() && known[i] == Reason::none) one.column = i;
+          }
+          if (!one.column && entry.reason == Reason::none) entry.reason = Reason::condition_unknown;
+        }
+      }
+    }
   }
-  if (pin->second.bind != column.bind) return Reason::repinned;
-  return pin->second.type == column.type ? Reason::none : Reason::retyped;
+}
+
+}  // namespace
+
+// in   known    what is known of the column: values of another one than was accepted are not let through
+//      leaving  the column's description; becomes that of what leaves
+Treatment Planner::treat(const Candidate& candidate, const change::Schema& schema, const change::Column& column,
+                         bool key, Reason known, change::Column& leaving) {
+  Treatment made;
+  if (candidate.rule == nullptr || candidate.ground != Ground::rule) {
+    made.reason = reason_of(candidate.ground);
+    return made;
+  }
+  const Rule& rule = *candidate.rule;
+  made.strict = static_cast<std::uint8_t>(rule.action);
+  if (lets_through(rule.action) && known != Reason::none) {
+    made.reason = known;
+    made.strict = Treatment{}.strict;
+    return made;
+  }
+  switch (rule.action) {
+    case Action::keep:
+      made.way = Way::keep;
+      break;
+    case Action::truncate:
+      made.way = Way::truncate;
+      made.length = rule.length;
+      become_text(leaving);
+      break;
+    case Action::month:
+      made.way = Way::month;
+      break;
+    case Action::year:
+      made.way = Way::year;
+      break;
+    case Action::email_domain:
+      made.way = Way::email_domain;
+      become_text(leaving);
+      leaving.nullable = true;
+      break;
+    case Action::map:
+      made.way = Way::map;
+      made.buckets = rule.buckets.get();
+      become_text(leaving);
+      leaving.nullable = true;
+      break;
+    case Action::hash:
+      made.way = Way::hash;
+      become_text(leaving);
+      if (rule.form == HashForm::compat) {
+        made.way = Way::compat;
+        made.salt = &keys_->salt(rule.parameter);
+        break;
+      }
+      made.exact_text = rule.exact_text;
+      made.wide = rule.form == HashForm::long_hmac;
+      // A canonical form could make one key of two, so keys are hashed as they stand.
+      made.canonical = rule.parameter == kEmailDomain && kind_of(column) == Kind::text && !key && !rule.exact_text;
+      made.hasher =
+          &hasher(rule.parameter.empty() ? schema.table + "." + change::quote_identifier(column.name) : rule.parameter);
+      break;
+    case Action::constant:
+      made.way = Way::constant;
+      made.constant = constant_of(rule.parameter, leaving);
+      break;
+    case Action::null:
+      made.way = Way::null;
+      leaving.nullable = true;
+      break;
+    case Action::drop:
+      made.reason = Reason::dropped;
+      break;
+  }
+  return made;
+}
+
+// A column whose treatment depends on the row, or a second output. Conditions get their columns later, when all are known.
+Output Planner::output(const Decision& decision, const change::Schema& schema, const change::Column& column,
+                       Reason known, const std::string& name, change::Column& leaving) {
+  Output made;
+  made.name = name;
+  json::append_string(made.lead, name);
+  made.lead.push_back(':');
+  std::optional<change::Column> shape;
+  std::string actions;
+  std::string classes;
+  const auto add = [&](const Candidate& candidate) {
+    change::Column as = column;
+    Treatment treatment = treat(candidate, schema, column, false, known, as);
+    if (treatment.way != Way::out) {
+      const bool any_type = treatment.way == Way::null;
+      if (shape && !any_type && shape->type != as.type) {
+        throw base::Failure(base::Exit::refused, "mixed_types",
+                            policy_.place_of(*candidate.rule) + ": column " + column.name +
+                                " would hold a text in some rows and values of type " +
+                                (shape->type == "text" ? as.type : shape->type) + " in others")
+            .at_table(schema.table);
+      }
+      if (!shape && !any_type) shape = as;
+    }
+    if (candidate.rule != nullptr) {
+      actions += (actions.empty() ? "" : "; ") + candidate.rule->action_text;
+      if (candidate.rule->when) actions += " when " + candidate.rule->when_text;
+      if (classes.find(candidate.rule->class_text) == std::string::npos) {
+        classes += (classes.empty() ? "" : ", ") + candidate.rule->class_text;
+      }
+    }
+    return treatment;
+  };
+  for (const auto& step : decision.steps) {
+    std::vector<Case>& cases = made.steps.emplace_back();
+    for (const Candidate& candidate : step) {
+      cases.push_back({&*candidate.rule->when, std::nullopt, add(candidate)});
+    }
+  }
+  made.otherwise =
+      add(decision.rule != nullptr ? Candidate{decision.rule, Ground::rule} : Candidate{nullptr, decision.ground});
+  if (shape) {
+    leaving.type = shape->type;
+    leaving.typmod = shape->typmod;
+    leaving.category = shape->category;
+  }
+  leaving.name = name;
+  leaving.nullable = true;
+  leaving.action = actions;
+  leaving.klass = classes;
+  return made;
 }
 
 Plan Planner::plan(const change::Schema& schema) {
@@ -144,11 +293,12 @@ Plan Planner::plan(const change::Schema& schema) {
   plan.schema.columns.clear();
   const auto known = pins_.find(schema.table);
   const bool first = known == pins_.end();
-  Pins& pins = first ? pins_[schema.table] : known->second;
+  TablePins& pins = first ? pins_[schema.table] : known->second;
   std::unordered_set<std::string_view> names;
   const change::Column* bad_key = nullptr;
   Reason bad_key_reason = Reason::none;
   const Rule* bad_key_rule = nullptr;
+  std::vector<Reason> known_of;  // what is known of each column
 
   for (const change::Column& column : schema.columns) {
     if (!names.insert(column.name).second) {
@@ -159,66 +309,73 @@ Plan Planner::plan(const change::Schema& schema) {
     std::string quoted;
     json::append_string(quoted, column.name);
     entry.inner = QuickName(quoted.substr(1, quoted.size() - 2));
+    entry.lead = quoted + ":";
     entry.key = is_key(schema, column);
 
+    const Reason standing = first ? Reason::none : reason_of(standing_of(pins, column));
+    known_of.push_back(standing);
     const Decision decision = policy_.decide(source_, *table, column);
-    change::Column leaving = column;
-    if (decision.rule == nullptr || decision.rule->action == Action::drop) {
-      entry.reason = reason_of(decision.ground);
-    } else {
-      const Rule& rule = *decision.rule;
-      switch (rule.action) {
-        case Action::keep:
-          entry.reason = first ? Reason::none : compare(pins, column);
-          if (entry.reason == Reason::none) entry.way = Way::keep;
-          break;
-        case Action::hash:
-          entry.way = Way::hash;
-          entry.wide = rule.wide;
-          // A canonical form could make one key of two, so keys are hashed as they stand.
-          entry.canonical = rule.parameter == kEmailDomain && kind_of(column) == Kind::text && !entry.key;
-          entry.hasher = &hasher(rule.parameter.empty() ? schema.table + "." + change::quote_identifier(column.name)
-                                                        : rule.parameter);
-          become_text(leaving);
-          break;
-        case Action::constant:
-          entry.way = Way::constant;
-          entry.constant = constant_of(rule.parameter, leaving);
-          break;
-        case Action::null:
-          entry.way = Way::null;
-          leaving.nullable = true;
-          break;
-        case Action::drop:
-          break;
+    const std::map<std::string, Decision> seconds = policy_.second_outputs(source_, *table, column);
+    std::vector<change::Column> leaving;
+    const Rule* rule = decision.rule;
+    if (decision.steps.empty()) {
+      change::Column as = column;
+      static_cast<Treatment&>(entry) = treat({decision.rule, decision.rule != nullptr ? Ground::rule : decision.ground},
+                                             schema, column, entry.key, standing, as);
+      if (rule != nullptr) {
+        as.action = rule->action_text;
+        as.klass = rule->class_text;
       }
-      leaving.action = rule.action_text;
-      leaving.klass = rule.class_text;
+      if (entry.way != Way::out) leaving.push_back(std::move(as));
+    } else if (rule == nullptr) {
+      rule = decision.steps.front().front().rule;
+    }
+    if (!decision.steps.empty() || !seconds.empty()) {
+      plan.plain = false;
+      if (!decision.steps.empty()) {
+        entry.outputs.push_back(output(decision, schema, column, standing, column.name, leaving.emplace_back(column)));
+        if (!can_leave(entry.outputs.back())) leaving.pop_back();
+      } else {
+        Output own;
+        own.name = column.name;
+        own.lead = entry.lead;
+        own.otherwise = entry;
+        entry.outputs.push_back(std::move(own));
+      }
+      for (const auto& [name, second] : seconds) {
+        change::Column as = column;
+        as.attnum.reset();
+        if (as.bind) *as.bind += "/" + name;
+        as.identity = as.pk = false;
+        as.has_default = true;  // rows that were there before hold something in it
+        entry.outputs.push_back(output(second, schema, column, standing, name, as));
+        if (can_leave(entry.outputs.back())) leaving.push_back(std::move(as));
+      }
+      if (entry.reason == Reason::none) entry.reason = standing;
     }
     if (entry.key) {
       plan.keeps_key = plan.keeps_key && entry.way == Way::keep;
       if (entry.way != Way::keep && entry.way != Way::hash && bad_key == nullptr) {
         bad_key = &column;
         bad_key_reason = entry.reason;
-        bad_key_rule = decision.rule;
+        bad_key_rule = rule;
       }
     }
-    if (entry.way != Way::out) plan.schema.columns.push_back(std::move(leaving));
+    for (change::Column& as : leaving) plan.schema.columns.push_back(std::move(as));
     plan.columns.push_back(std::move(entry));
   }
+  bind_conditions(plan, known_of);
 
   // What was accepted, and what was there, is remembered whatever the rules say about it.
-  for (const change::Column& column : schema.columns) {
-    const auto pin = pins.columns.find(column.name);
-    if (pin == pins.columns.end() && (first || compare(pins, column) == Reason::none)) {
-      pins.columns.emplace(column.name, Pin{column.bind, column.type});
-    }
-  }
-  for (const change::Column& column : schema.columns) {
-    if (column.bind) {
-      pins.binds.insert(*column.bind);
-    } else {
-      pins.all_binds_known = false;
+  remember(pins, schema, first);
+
+  for (const ColumnPlan& entry : plan.columns) {
+    for (const Output& output : entry.outputs) {
+      if (output.name == entry.name || names.insert(output.name).second) continue;
+      throw base::Failure(
+          base::Exit::refused, "name_taken",
+          "a rule says 'as " + output.name + "', but the table has a column of that name, or another rule gives it")
+          .at_table(schema.table);
     }
   }
 
@@ -231,14 +388,16 @@ Plan Planner::plan(const change::Schema& schema) {
     // or whose key changed under its name, is withheld whole and reported.
     if (bad_key_reason != Reason::repinned && bad_key_reason != Reason::retyped && policy_.names(source_, *table)) {
       std::string message = bad_key_rule != nullptr ? policy_.place_of(*bad_key_rule) + ": " : "";
-      message += "column " + bad_key->name + " is part of the key and must be kept or hashed, but " +
-                 (bad_key_rule != nullptr ? "the rule says " + bad_key_rule->action_text
+      message += "column " + bad_key->name + " is part of the key and must be kept or hashed in every row, but " +
+                 (bad_key_rule != nullptr ? "the rule says " + bad_key_rule->action_text +
+                                                (bad_key_rule->when ? " when " + bad_key_rule->when_text : "")
                                           : std::string(text_of(bad_key_reason)));
       throw base::Failure(base::Exit::refused, "key_hidden", std::move(message)).at_table(schema.table);
     }
   }
-  plan.keeps_all = plan.passes && std::all_of(plan.columns.begin(), plan.columns.end(),
-                                              [](const ColumnPlan& entry) { return entry.way == Way::keep; });
+  plan.keeps_all = plan.passes && plan.plain &&
+                   std::all_of(plan.columns.begin(), plan.columns.end(),
+                               [](const ColumnPlan& entry) { return entry.way == Way::keep; });
   return plan;
 }
 

@@ -1,5 +1,4 @@
-// policy: from a schema line to what happens with each column of the table's rows, and the memory of what each column
-// was when it was first seen: a rule is for what a column is, not for what it is called.
+// policy: from a schema line to what happens with each column of the table's rows.
 // Knows rules and schemas; must not see a value. Pure.
 #pragma once
 
@@ -15,12 +14,13 @@
 
 #include "change/types.hpp"
 #include "policy/keys.hpp"
+#include "policy/pins.hpp"
 #include "policy/rule.hpp"
 
 namespace policy {
 
 /// What happens with a column's value.
-enum class Way : std::uint8_t { keep, hash, constant, null, out };
+enum class Way : std::uint8_t { keep, truncate, month, year, email_domain, map, hash, compat, constant, null, out };
 
 /// Why a column, or the whole table, does not leave.
 enum class Reason : std::uint8_t {
@@ -30,6 +30,8 @@ enum class Reason : std::uint8_t {
   other_kind,           ///< rules name it for another type
   pattern_too_wide,     ///< only an exact rule may keep this type
   pattern_cannot_hash,  ///< only of the types that can be hashed
+  pattern_wrong_type,   ///< a pattern's action is not for this type
+  condition_unknown,    ///< a condition's column is not there, or not proven the same: the strictest rule counts
   repinned,             ///< under a rule that keeps it stands another column than at first, or one not proven the same
   retyped,              ///< the same column, but of another type than at first
   key_withheld,         ///< table: a column of its key has no rule that lets it through
@@ -63,22 +65,61 @@ class QuickName {
   std::uint64_t mask_ = 0;
 };
 
-/// One column of a plan.
+/// One thing that may be done to a value, ready to be done.
 ///
-/// inner     the name as a JSON key spells it
+/// reason    why nothing leaves, for Way::out
+/// strict    the greater the stricter
+/// wide      all 256 bits of a hash; canonical: of an e-mail address's canonical form; exact_text: of whatever stands there
+/// hasher    for Way::hash; salt: for Way::compat; buckets: for Way::map; length: for Way::truncate
 /// constant  JSON text for Way::constant
-/// withheld_rows  rows whose value did not leave for another reason than `dropped`; counted by mask_row
-struct ColumnPlan {
-  std::string name;
-  QuickName inner;
+struct Treatment {
   Way way = Way::out;
   Reason reason = Reason::none;
-  bool key = false;
+  std::uint8_t strict = 255;
   bool wide = false;
-  bool canonical = false;  ///< hash the canonical form of an e-mail address
+  bool canonical = false;
+  bool exact_text = false;
   const Hasher* hasher = nullptr;
+  const std::string* salt = nullptr;
+  const Buckets* buckets = nullptr;
+  std::size_t length = 0;
   std::string constant;
+};
+
+/// A treatment that counts when a condition on another column of the row holds.
+///
+/// column  which of the plan's columns; nothing: it cannot be told which, so the condition can never be told
+struct Case {
+  const Condition* condition = nullptr;
+  std::optional<std::size_t> column;
+  Treatment treatment;
+};
+
+/// A column as it leaves, under one name, depending on the row. As Decision: the first case of the first step that holds.
+///
+/// lead  `"name":`
+struct Output {
+  std::string name;
+  std::string lead;
+  std::vector<std::vector<Case>> steps;
+  Treatment otherwise;
+};
+
+/// One column of a plan.
+///
+/// inner    the name as a JSON key spells it; lead: `"name":`
+/// outputs  empty: the treatment is always the same, and under the column's own name. Else what it leaves as; the treatment above
+///          is then none
+/// withheld_rows  rows whose value did not leave for another reason than `dropped`; counted by RowMask
+/// unfit_rows     rows whose value had no residue of the kind asked for (an address without a domain) and left as null
+struct ColumnPlan : Treatment {
+  std::string name;
+  QuickName inner;
+  std::string lead;
+  bool key = false;
+  std::vector<Output> outputs;
   std::uint64_t withheld_rows = 0;
+  std::uint64_t unfit_rows = 0;
 };
 
 /// What happens with a table's lines from one schema line to the next.
@@ -93,39 +134,33 @@ struct Plan {
   change::Schema schema;
   bool keeps_all = false;  ///< every column is kept: rows leave as they came
   bool keeps_key = true;   ///< every column of the key is kept
+  bool plain = true;       ///< no column has outputs of its own
 };
 
-/// Makes plans, and remembers per table what its columns were.
+/// Makes plans.
 class Planner {
  public:
   /// in   policy, keys  outlive this object; keys may be nullptr when the policy hashes nothing
   ///      source        name of the pipeline's source
+  ///      pins          of its tables; outlives this object, and plan() remembers there what it has seen
   /// err  usage/missing_keys when the policy hashes and there are no keys
-  Planner(const Policy& policy, const Keys* keys, std::string source);
+  Planner(const Policy& policy, const Keys* keys, std::string source, PinBook::Tables& pins);
 
-  /// err  refused/cannot_hash, refused/key_hidden (a table that the policy names hides a column of its key);
-  ///      data/bad_table (a name that is not schema.table), data/bad_schema (two columns of one name)
+  /// err  refused/cannot_hash, refused/wrong_type; refused/key_hidden (a table that the policy names hides a column of its key, or
+  ///      has a condition on it); refused/mixed_types (what leaves of a column would be now a text, now none);
+  ///      refused/name_taken (a second output bears a column's name); usage/missing_salt; data/bad_table (a name that is not schema.table), data/bad_schema (two columns of one name)
   [[nodiscard]] Plan plan(const change::Schema& schema);
 
  private:
-  struct Pin {
-    std::optional<std::string> bind;
-    std::string type;
-  };
-  // One table's columns as first seen in this run: by name, and every bind that was ever seen.
-  struct Pins {
-    std::unordered_map<std::string, Pin> columns;
-    std::unordered_set<std::string> binds;
-    bool all_binds_known = true;
-  };
-
   const Hasher& hasher(const std::string& domain);
-  [[nodiscard]] static Reason compare(const Pins& pins, const change::Column& column);
-
+  [[nodiscard]] Treatment treat(const Candidate& candidate, const change::Schema& schema, const change::Column& column,
+                                bool key, Reason known, change::Column& leaving);
+  [[nodiscard]] Output output(const Decision& decision, const change::Schema& schema, const change::Column& column,
+                              Reason known, const std::string& name, change::Column& leaving);
   const Policy& policy_;
   const Keys* keys_;
   std::string source_;
-  std::unordered_map<std::string, Pins> pins_;
+  PinBook::Tables& pins_;
   std::unordered_map<std::string, std::unique_ptr<Hasher>> hashers_;
 };
 

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 #include <map>
 #include <tuple>
 
@@ -18,10 +19,11 @@ constexpr std::size_t kFields = 7;
 constexpr auto kFieldNames =
     std::to_array<std::string_view>({"table", "column", "type", "class", "action", "when", "why"});
 constexpr auto kClasses = std::to_array<std::string_view>({"green", "yellow", "orange", "red"});
-constexpr auto kActions = std::to_array<std::string_view>({"keep", "hash", "const", "null", "drop"});
-// Actions of the language that a later version brings.
-constexpr auto kLaterActions =
-    std::to_array<std::string_view>({"map", "email-domain", "year", "month", "truncate", "hash-compat", "exact"});
+constexpr auto kActions = std::to_array<std::string_view>(
+    {"keep", "truncate", "month", "year", "email-domain", "map", "hash", "const", "null", "drop"});
+constexpr std::string_view kCompat = "hash-compat";
+constexpr std::string_view kMessages = "message:";
+constexpr std::size_t kMostCharacters = 1'000'000;
 
 // Where reading stands, so that any depth can complain with file, line and field.
 struct Place {
@@ -94,7 +96,6 @@ std::array<std::string_view, kFields> split(std::string_view line, const Place& 
 
 void read_table(std::string_view text, Rule& rule, const Place& place) {
   const std::string_view whole = text;
-  if (text.starts_with("message:")) place.bad("table", "rules for messages are not supported by this version");
   const std::size_t colon = std::min(text.find(':'), text.find('"'));
   if (colon != std::string_view::npos && text[colon] == ':') {
     const std::string_view source = text.substr(0, colon);
@@ -139,55 +140,99 @@ bool is_domain(std::string_view text) {
                      [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_' || c == '-'; });
 }
 
-void read_action(std::string_view text, Rule& rule, const Place& place) {
+// hash, hash:DOMAIN, hash:DOMAIN:256, hash:exact:DOMAIN, hash:exact:DOMAIN:256
+void read_hash(std::string_view parameter, Rule& rule, const Place& place) {
+  constexpr std::string_view kExact = "exact:";
+  if (parameter.starts_with(kExact)) {
+    rule.exact_text = true;
+    parameter.remove_prefix(kExact.size());
+  }
+  const std::size_t bits = parameter.find(':');
+  if (bits != std::string_view::npos) {
+    if (parameter.substr(bits + 1) != "256") place.bad("action", "after hash:DOMAIN: only 256 can stand");
+    rule.form = HashForm::long_hmac;
+    parameter = parameter.substr(0, bits);
+  }
+  if (!is_domain(parameter)) {
+    place.bad("action", "a domain is 1 to 63 of a-z, 0-9, _ and -, and begins with a letter");
+  }
+  rule.parameter = parameter;
+}
+
+void read_map(std::string_view parameter, Rule& rule, const Place& place, const Files& files) {
+  if (parameter.empty()) place.bad("action", "map needs its file: map:FILE");
+  rule.parameter = parameter;
+  const std::optional<std::string> content = files ? files(rule.parameter) : std::nullopt;
+  if (!content) place.bad("action", "there is no file " + quoted(parameter) + " beside the policy");
+  std::string why;
+  auto buckets = Buckets::read(*content, why);
+  if (!buckets) place.bad("action", std::string(parameter) + ": " + why);
+  rule.buckets = std::make_shared<const Buckets>(std::move(*buckets));
+}
+
+void read_action(std::string_view text, Rule& rule, const Place& place, const Files& files) {
   rule.action_text = text;
+  const std::size_t as = text.rfind(" as ");
+  if (as != std::string_view::npos && !text.starts_with("const:")) {
+    std::string_view name = text.substr(as + 4);
+    std::string why;
+    const auto output = Pattern::take(name, '\0', why);
+    if (!output) place.bad("action", "behind 'as': " + why);
+    if (!output->exact() || output->name().empty()) place.bad("action", "behind 'as' stands one name");
+    rule.output = output->name();
+    text = text.substr(0, as);
+  }
   const std::size_t colon = text.find(':');
   const std::string_view word = text.substr(0, colon);
   const bool has_parameter = colon != std::string_view::npos;
-  std::string_view parameter = has_parameter ? text.substr(colon + 1) : std::string_view();
-  const std::size_t blank = word.find(' ');
-  const std::string_view name = word.substr(0, blank);
-  if (std::find(kLaterActions.begin(), kLaterActions.end(), name) != kLaterActions.end()) {
-    place.bad("action", quoted(name) + " is not supported by this version");
+  const std::string_view parameter = has_parameter ? text.substr(colon + 1) : std::string_view();
+  if (word == kCompat) {
+    rule.action = Action::hash;
+    rule.form = HashForm::compat;
+    if (!is_domain(parameter)) {
+      place.bad("action",
+                "hash-compat:DOMAIN needs a domain, 1 to 63 of a-z, 0-9, _ and -; its salt stands in the keys file");
+    }
+    rule.parameter = parameter;
+    return;
   }
-  const auto* found = std::find(kActions.begin(), kActions.end(), name);
+  const auto* found = std::find(kActions.begin(), kActions.end(), word);
   if (found == kActions.end()) {
-    place.bad("action", quoted(text) + " is none of keep, drop, null, const:TEXT, hash, hash:DOMAIN, hash:DOMAIN:256");
+    place.bad("action", word.find(' ') != std::string_view::npos
+                            ? quoted(text) + " has a blank after the action's word"
+                            : quoted(text) +
+                                  " is none of keep, truncate:N, month, year, email-domain, map:FILE, hash, "
+                                  "hash:DOMAIN, hash:DOMAIN:256, hash-compat:DOMAIN, const:TEXT, null, drop");
   }
   rule.action = static_cast<Action>(found - kActions.begin());
-  if (rule.action != Action::constant && text.find(" as ") != std::string_view::npos) {
-    place.bad("action", "a second output ('as NAME') is not supported by this version");
-  }
-  if (blank != std::string_view::npos) place.bad("action", quoted(text) + " has a blank after the action's word");
   switch (rule.action) {
     case Action::constant:
       if (!has_parameter) place.bad("action", "const needs its text: const:TEXT");
       rule.parameter = parameter;
       return;
-    case Action::hash: {
-      if (!has_parameter) return;
-      const std::size_t bits = parameter.find(':');
-      if (bits != std::string_view::npos) {
-        if (parameter.substr(0, bits) == "exact") place.bad("action", "'exact:' is not supported by this version");
-        if (parameter.substr(bits + 1) != "256") place.bad("action", "after hash:DOMAIN: only 256 can stand");
-        rule.wide = true;
-        parameter = parameter.substr(0, bits);
+    case Action::hash:
+      if (has_parameter) read_hash(parameter, rule, place);
+      return;
+    case Action::map:
+      return read_map(parameter, rule, place, files);
+    case Action::truncate: {
+      const auto [end, error] = std::from_chars(parameter.data(), parameter.data() + parameter.size(), rule.length);
+      if (error != std::errc{} || end != parameter.data() + parameter.size() || rule.length == 0 ||
+          rule.length > kMostCharacters) {
+        place.bad("action", "truncate needs the number of characters that are left: truncate:N");
       }
-      if (!is_domain(parameter)) {
-        place.bad("action", "a domain is 1 to 63 of a-z, 0-9, _ and -, and begins with a letter");
-      }
-      rule.parameter = parameter;
       return;
     }
     default:
-      if (has_parameter) place.bad("action", std::string(name) + " takes nothing after it");
+      if (has_parameter) place.bad("action", std::string(word) + " takes nothing after it");
   }
 }
 
-Rule read_rule(std::string_view line, const Place& place, const ClearClasses& clear) {
+Rule read_rule(std::string_view line, const Place& place, const ClearClasses& clear, const Files& files) {
   const auto fields = split(line, place);
   Rule rule;
   rule.line = place.line;
+  rule.why = fields[6];
   read_table(fields[0], rule, place);
   std::string why;
   std::string_view column = fields[1];
@@ -202,12 +247,16 @@ Rule read_rule(std::string_view line, const Place& place, const ClearClasses& cl
   }
   rule.kind = *kind;
   read_class(fields[3], rule, place);
-  read_action(fields[4], rule, place);
-  if (fields[5] != "-") place.bad("when", "conditions are not supported by this version");
-  if (rule.action == Action::keep) {
+  read_action(fields[4], rule, place, files);
+  if (fields[5] != "-") {
+    rule.when_text = fields[5];
+    rule.when = Condition::parse(fields[5], files, why);
+    if (!rule.when) place.bad("when", quoted(fields[5]) + ": " + why);
+  }
+  if (lets_through(rule.action)) {
     if (!clear.holds(rule.residue)) {
-      place.bad("class", "keep would let " + std::string(word_of(rule.residue)) + " data through, and only " +
-                             clear.text() + " may leave in clear (--clear)");
+      place.bad("class", std::string(word_of(rule.action)) + " would let " + std::string(word_of(rule.residue)) +
+                             " data through, and only " + clear.text() + " may leave in clear (--clear)");
     }
   } else if (rule.class_text.find('>') != std::string::npos) {
     place.bad("class",
@@ -216,8 +265,56 @@ Rule read_rule(std::string_view line, const Place& place, const ClearClasses& cl
   return rule;
 }
 
-// What makes two rules equal: the same columns of the same tables of the same sources.
-auto extent_of(const Rule& rule) { return std::tie(rule.source, rule.schema, rule.table, rule.column, rule.kind); }
+// What makes two rules equal: the same columns of the same tables of the same sources, under the same name, in the same case.
+auto extent_of(const Rule& rule) {
+  return std::tie(rule.source, rule.schema, rule.table, rule.column, rule.kind, rule.output, rule.when_text);
+}
+
+// A rule for logical messages: which prefixes of which sources pass. Nothing of a message can be hidden but all of it.
+std::pair<Pattern, Pattern> read_message_rule(const std::array<std::string_view, kFields>& fields, const Place& place,
+                                              const ClearClasses& clear) {
+  std::string_view text = fields[0];
+  const std::size_t at = text.find(kMessages);
+  Pattern source;
+  if (at > 0) source = Pattern::of(text.substr(0, at - 1));
+  const std::string_view prefix = text.substr(at + kMessages.size());
+  if (prefix.empty()) place.bad("table", "a message's rule names the prefix: message:PREFIX");
+  if (fields[1] != "-" || fields[2] != "any" || fields[5] != "-") {
+    place.bad("", "a message's rule has - for column and when, and any for its type");
+  }
+  Rule rule;
+  read_class(fields[3], rule, place);
+  if (fields[4] != "keep") place.bad("action", "a message is kept whole, or has no rule");
+  if (!clear.holds(rule.residue)) {
+    place.bad("class", "keep would let " + std::string(word_of(rule.residue)) + " data through, and only " +
+                           clear.text() + " may leave in clear (--clear)");
+  }
+  return {source, Pattern::of(prefix)};
+}
+
+bool is_message_rule(std::string_view table) {
+  const std::size_t at = table.find(kMessages);
+  return at == 0 || (at != std::string_view::npos && table[at - 1] == ':' && table.find('"') == std::string_view::npos);
+}
+
+// Whether the action can be done to values of such a column.
+bool fits_type(const Rule& rule, const change::Column& column) {
+  const Kind kind = kind_of(column);
+  switch (rule.action) {
+    case Action::hash:
+      return rule.form == HashForm::compat ? kind == Kind::text : rule.exact_text || can_be_hashed(kind);
+    case Action::truncate:
+    case Action::email_domain:
+      return kind == Kind::text;
+    case Action::map:
+      return kind == Kind::text || kind == Kind::enumeration || kind == Kind::integer || kind == Kind::boolean;
+    case Action::month:
+    case Action::year:
+      return column.type == "date" || column.type == "timestamp" || column.type == "timestamptz";
+    default:
+      return true;
+  }
+}
 
 std::string key_of(std::string_view schema, std::string_view table) {
   std::string key(schema);
@@ -245,10 +342,17 @@ ClearClasses::ClearClasses(std::string_view text) : text_(text) {
   }
 }
 
-Policy Policy::read(std::string_view text, std::string file_name, const ClearClasses& clear) {
+Policy Policy::read(std::string_view text, std::string file_name, const ClearClasses& clear, const Files& files) {
   Policy policy;
   policy.file_name_ = std::move(file_name);
-  std::vector<std::string_view> meanings;
+  std::vector<std::string> meanings;
+  // Each file is read once, so that all rules see the same; what it holds is part of what the policy means.
+  std::map<std::string, std::optional<std::string>> contents;
+  const Files read_once = [&](const std::string& name) -> std::optional<std::string> {
+    const auto [entry, is_new] = contents.try_emplace(name);
+    if (is_new && files) entry->second = files(name);
+    return entry->second;
+  };
   std::size_t number = 0;
   while (!text.empty()) {
     const Place place{policy.file_name_, ++number};
@@ -258,8 +362,13 @@ Policy Policy::read(std::string_view text, std::string file_name, const ClearCla
     text.remove_prefix(end + 1);
     if (line.empty() || line.starts_with('#')) continue;
     if (!is_utf8(line)) place.bad("", "the line is not UTF-8");
-    policy.rules_.push_back(read_rule(line, place, clear));
-    meanings.push_back(line.substr(0, line.rfind('\t')));
+    const std::string_view table = line.substr(0, line.find('\t'));
+    if (is_message_rule(table)) {
+      policy.messages_.push_back(read_message_rule(split(line, place), place, clear));
+    } else {
+      policy.rules_.push_back(read_rule(line, place, clear, read_once));
+    }
+    meanings.emplace_back(line.substr(0, line.rfind('\t')));
   }
   if (policy.rules_.empty()) {
     throw base::Failure(base::Exit::usage, "bad_policy", policy.file_name_ + ": holds no rule");
@@ -279,9 +388,15 @@ Policy Policy::read(std::string_view text, std::string file_name, const ClearCla
     }
   }
 
+  for (const auto& [name, content] : contents) {
+    if (!content) continue;
+    crypto::Sha256 digest;
+    digest.add(*content);
+    meanings.push_back(crypto::hex(digest.finish()) + "  " + name);
+  }
   std::sort(meanings.begin(), meanings.end());
   crypto::Sha256 digest;
-  for (const std::string_view meaning : meanings) {
+  for (const std::string& meaning : meanings) {
     digest.add(meaning);
     digest.add("\n");
   }
@@ -289,6 +404,7 @@ Policy Policy::read(std::string_view text, std::string file_name, const ClearCla
 
   for (std::uint32_t i = 0; i < policy.rules_.size(); ++i) {
     const Rule& rule = policy.rules_[i];
+    if (!rule.output.empty()) policy.outputs_.insert(rule.output);
     if (rule.names_table()) policy.named_[key_of(rule.schema.name(), rule.table.name())].push_back(i);
     if (rule.exact()) {
       policy.exact_[key_of(key_of(rule.schema.name(), rule.table.name()), rule.column.name())].push_back(i);
@@ -310,47 +426,121 @@ bool Policy::names(std::string_view source, const change::TableName& table) cons
                      [&](std::uint32_t index) { return rules_[index].source.matches(source); });
 }
 
-Decision Policy::decide(std::string_view source, const change::TableName& table, const change::Column& column) const {
-  const Kind kind = kind_of(column);
-  const Rule* best = nullptr;
-  bool other_kind = false;
-  const auto consider = [&](const Rule& rule) {
-    if (!rule.source.matches(source)) return;
-    if (rule.kind != Kind::any && rule.kind != kind) {
-      other_kind = true;
-      return;
-    }
-    // The last resort between equals is their text, so that a shuffled file means the same.
-    if (best == nullptr || std::tie(best->action, rule.action_text, rule.class_text) <
-                               std::tie(rule.action, best->action_text, best->class_text)) {
-      best = &rule;
-    }
-  };
+bool Policy::passes_message(std::string_view source, std::string_view prefix) const {
+  return std::any_of(messages_.begin(), messages_.end(),
+                     [&](const auto& rule) { return rule.first.matches(source) && rule.second.matches(prefix); });
+}
 
-  const auto found = exact_.find(key_of(key_of(table.schema, table.name), column.name));
-  if (found != exact_.end()) {
-    for (const std::uint32_t index : found->second) consider(rules_[index]);
-    if (best != nullptr) {
-      if (best->action == Action::hash && !can_be_hashed(kind)) {
-        throw base::Failure(base::Exit::refused, "cannot_hash",
-                            place_of(*best) + ": column " + column.name + " is of type " + column.type +
-                                ", whose equal values may have different texts: it cannot be hashed; use drop or null");
-      }
-      return {best, Ground::rule};
-    }
-    // A rule for this very column, but for another type: a pattern must not let through what its author did not expect.
-    if (other_kind) return {nullptr, Ground::other_kind};
+// Could the rule be carried out on such a column? A pattern's rule that cannot is still the one that counts: it never makes room
+// for a milder one.
+Candidate Policy::judge(const Rule& rule, const change::Column& column) const {
+  const Kind kind = kind_of(column);
+  const bool fits = fits_type(rule, column);
+  if (rule.exact()) {
+    if (fits) return {&rule, Ground::rule};
+    const bool hash = rule.action == Action::hash;
+    throw base::Failure(
+        base::Exit::refused, hash ? "cannot_hash" : "wrong_type",
+        place_of(rule) + ": column " + column.name + " is of type " + column.type +
+            (hash ? ", whose equal values may have different texts: it cannot be hashed; use drop or null"
+                  : ": " + std::string(word_of(rule.action)) + " is not for it"));
   }
+  if (lets_through(rule.action) && !passes_by_pattern(kind)) return {&rule, Ground::pattern_too_wide};
+  if (!fits) return {&rule, rule.action == Action::hash ? Ground::pattern_cannot_hash : Ground::pattern_wrong_type};
+  return {&rule, Ground::rule};
+}
+
+Decision Policy::decide_among(std::string_view source, const change::Column& column, const Rules& exact,
+                              const Rules& patterns) const {
+  const Kind kind = kind_of(column);
+  bool other_kind = false;
+  // The last resort between equals is their text, so that a shuffled file means the same.
+  const auto is_stricter = [](const Rule& a, const Rule& b) {
+    return std::tie(b.action, a.action_text, a.class_text, a.when_text) <
+           std::tie(a.action, b.action_text, b.class_text, b.when_text);
+  };
+  Decision decision;
+  // out  true: a rule without a condition decides, nothing behind it counts
+  const auto take = [&](const Rules& level) {
+    const Rule* best = nullptr;
+    std::vector<Candidate> conditional;
+    for (const std::uint32_t index : level) {
+      const Rule& rule = rules_[index];
+      if (!rule.source.matches(source)) continue;
+      if (rule.kind != Kind::any && rule.kind != kind) {
+        other_kind = true;
+      } else if (rule.when) {
+        conditional.push_back({&rule, Ground::rule});
+      } else if (best == nullptr || is_stricter(rule, *best)) {
+        best = &rule;
+      }
+    }
+    for (Candidate& candidate : conditional) candidate = judge(*candidate.rule, column);
+    std::sort(conditional.begin(), conditional.end(),
+              [&](const Candidate& a, const Candidate& b) { return is_stricter(*a.rule, *b.rule); });
+    if (!conditional.empty()) decision.steps.push_back(std::move(conditional));
+    if (best == nullptr) return false;
+    const Candidate winner = judge(*best, column);
+    decision.ground = winner.ground;
+    decision.rule = winner.ground == Ground::rule ? winner.rule : nullptr;
+    return true;
+  };
+  if (take(exact)) return decision;
+  // A rule for this very column, but for another type: a pattern must not let through what its author did not expect.
+  if (decision.steps.empty() && other_kind) {
+    decision.ground = Ground::other_kind;
+    return decision;
+  }
+  if (!take(patterns)) decision.ground = other_kind ? Ground::other_kind : Ground::no_rule;
+  return decision;
+}
+
+Policy::Rules Policy::patterns_for(const change::TableName& table, const change::Column& column) const {
+  Rules found;
   for (const std::uint32_t index : patterns_) {
     const Rule& rule = rules_[index];
     if (rule.column.matches(column.name) && rule.table.matches(table.name) && rule.schema.matches(table.schema))
-      consider(rule);
+      found.push_back(index);
   }
-  if (best == nullptr) return {nullptr, other_kind ? Ground::other_kind : Ground::no_rule};
-  // The winner is looked at, not the candidates: a rule that cannot be carried out never makes room for a milder one.
-  if (best->action == Action::keep && !passes_by_pattern(kind)) return {nullptr, Ground::pattern_too_wide};
-  if (best->action == Action::hash && !can_be_hashed(kind)) return {nullptr, Ground::pattern_cannot_hash};
-  return {best, Ground::rule};
+  return found;
+}
+
+Decision Policy::decide(std::string_view source, const change::TableName& table, const change::Column& column) const {
+  const auto of_output = [&](const Rules& rules) {
+    Rules own;
+    for (const std::uint32_t index : rules) {
+      if (rules_[index].output.empty()) own.push_back(index);
+    }
+    return own;
+  };
+  const auto found = exact_.find(key_of(key_of(table.schema, table.name), column.name));
+  return decide_among(source, column, found == exact_.end() ? Rules{} : of_output(found->second),
+                      of_output(patterns_for(table, column)));
+}
+
+std::map<std::string, Decision> Policy::second_outputs(std::string_view source, const change::TableName& table,
+                                                       const change::Column& column) const {
+  std::map<std::string, Decision> decisions;
+  if (outputs_.empty()) return decisions;
+  const auto found = exact_.find(key_of(key_of(table.schema, table.name), column.name));
+  const Rules all_exact = found == exact_.end() ? Rules{} : found->second;
+  const Rules all_patterns = patterns_for(table, column);
+  for (const std::string& output : outputs_) {
+    const auto of_output = [&](const Rules& rules) {
+      Rules own;
+      for (const std::uint32_t index : rules) {
+        if (rules_[index].output == output) own.push_back(index);
+      }
+      return own;
+    };
+    const Rules exact = of_output(all_exact);
+    const Rules patterns = of_output(all_patterns);
+    if (exact.empty() && patterns.empty()) continue;
+    Decision decision = decide_among(source, column, exact, patterns);
+    // Nobody misses a second output that no rule is for.
+    if (decision.rule != nullptr || !decision.steps.empty()) decisions.emplace(output, std::move(decision));
+  }
+  return decisions;
 }
 
 }  // namespace policy

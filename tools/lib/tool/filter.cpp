@@ -15,8 +15,10 @@ namespace tool {
 namespace {
 
 volatile sig_atomic_t g_stop_asked = 0;
+volatile sig_atomic_t g_reload_asked = 0;
 
 void on_stop(int) { g_stop_asked = 1; }
+void on_reload(int) { g_reload_asked = 1; }
 
 constexpr int kTickMs = 1000;
 
@@ -37,6 +39,16 @@ void catch_stop_signals() {
   action.sa_flags = static_cast<int>(SA_RESETHAND);
   ::sigaction(SIGTERM, &action, nullptr);
   ::sigaction(SIGINT, &action, nullptr);
+}
+
+bool reload_asked() { return g_reload_asked != 0; }
+
+void forget_reload() { g_reload_asked = 0; }
+
+void catch_reload_signal() {
+  struct sigaction action {};
+  action.sa_handler = on_reload;
+  ::sigaction(SIGHUP, &action, nullptr);
 }
 
 std::int64_t steady_ms() {

@@ -40,6 +40,11 @@ class Filter {
 /// First signal sets stop_asked, a second one kills. Interrupts poll(2) (no SA_RESTART).
 void catch_stop_signals();
 
+/// SIGHUP asks a program to read its configuration anew, instead of killing it. Asked for again and again it is one request.
+void catch_reload_signal();
+[[nodiscard]] bool reload_asked();
+void forget_reload();
+
 /// Milliseconds of the steady clock; microseconds of the wall clock (since 1970).
 [[nodiscard]] std::int64_t steady_ms();
 [[nodiscard]] std::int64_t wall_us();

@@ -1,0 +1,85 @@
+// Promises of pins: what is not proven is another column, and the file brings back exactly what was known.
+#include "policy/pins.hpp"
+
+#include <gtest/gtest.h>
+
+#include "base/failure.hpp"
+
+namespace {
+
+using policy::PinBook;
+using policy::Standing;
+using policy::standing_of;
+
+change::Column column(const char* name, const char* bind, const char* type = "text") {
+  change::Column made;
+  made.name = name;
+  made.type = type;
+  if (bind != nullptr) made.bind = bind;
+  return made;
+}
+
+change::Schema schema(std::vector<change::Column> columns) {
+  change::Schema made;
+  made.table = "public.t";
+  made.columns = std::move(columns);
+  return made;
+}
+
+PinBook again(const PinBook& book) { return PinBook::read(book.text(), "pins"); }
+
+TEST(Pins, ANameStandsForTheColumnThatHadItFirst) {
+  PinBook book;
+  policy::remember(book.of("main")["public.t"], schema({column("a", "1.1"), column("b", "1.2", "int4")}), true);
+  for (PinBook at : {book, again(book)}) {
+    const policy::TablePins& pins = at.of("main").at("public.t");
+    EXPECT_EQ(standing_of(pins, column("a", "1.1")), Standing::same);
+    EXPECT_EQ(standing_of(pins, column("a", "1.3")), Standing::replaced);
+    EXPECT_EQ(standing_of(pins, column("a", nullptr)), Standing::replaced);
+    EXPECT_EQ(standing_of(pins, column("b", "1.2", "int8")), Standing::retyped);
+    EXPECT_EQ(standing_of(pins, column("new", "1.3")), Standing::same);
+    EXPECT_EQ(standing_of(pins, column("renamed", "1.1")), Standing::replaced);
+  }
+}
+
+TEST(Pins, AColumnThatWasSeenUnderAnotherNameIsRememberedAcrossRuns) {
+  PinBook book;
+  policy::TablePins& pins = book.of("main")["public.t"];
+  policy::remember(pins, schema({column("a", "1.1")}), true);
+  // Dropped and made again under its name: not accepted, but seen.
+  policy::remember(pins, schema({column("a", "1.2")}), false);
+  PinBook later = again(book);
+  EXPECT_EQ(later.of("main"), book.of("main"));
+  EXPECT_EQ(standing_of(later.of("main").at("public.t"), column("other_name", "1.2")), Standing::replaced);
+}
+
+TEST(Pins, OneColumnThatNobodyCouldTellMakesAllNewNamesDoubtful) {
+  PinBook book;
+  policy::remember(book.of("main")["public.t"], schema({column("a", "1.1"), column("b", nullptr)}), true);
+  PinBook later = again(book);
+  EXPECT_EQ(later.of("main"), book.of("main"));
+  EXPECT_EQ(standing_of(later.of("main").at("public.t"), column("new", "1.9")), Standing::replaced);
+}
+
+TEST(Pins, OddNamesComeBack) {
+  PinBook book;
+  policy::remember(book.of("shop-1")["public.\"a\tb\\\""], schema({column("-", "1.1"), column("x\ny\\z", "1.2")}),
+                   true);
+  EXPECT_EQ(again(book).of("shop-1"), book.of("shop-1"));
+  EXPECT_EQ(again(book).text(), book.text());
+}
+
+TEST(Pins, AMistakeIsRefusedWithItsLine) {
+  for (const char* text : {"a\tb\tc\td\n", "a\tb\tc\td\te\tf\n", "a\tb\tc\td\te", "a\t\tc\td\te\n",
+                           "a\tb\tc\\x\td\te\n", "a\tb\tc\td\te\na\tb\tc\td\te\n"}) {
+    try {
+      (void)PinBook::read(text, "pins");
+      ADD_FAILURE() << text;
+    } catch (const base::Failure& failure) {
+      EXPECT_EQ(failure.slug, "bad_pins");
+      EXPECT_TRUE(failure.message.starts_with("pins:")) << failure.message;
+    }
+  }
+}
+
+}  // namespace
