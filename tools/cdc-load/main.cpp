@@ -1,6 +1,7 @@
 // cdc-load: command line, metrics, and the choice of a warehouse. What it does with the stage is in lib/warehouse/loader.cpp.
 // Must not know how an epoch is applied, or what a table of the warehouse looks like.
 #include "base/time.hpp"
+#include "cdc-load/erase.hpp"
 #include "cdc-load/options.hpp"
 #include "cdc-load/print.hpp"
 #include "stage/store.hpp"
@@ -19,10 +20,13 @@ int main(int argc, char** argv) {
   command.flag("history", options.history, "Keep every version of every row too");
   command.text("print", "unknown", options.print,
                "Load nothing; print the keys of rows with values that have not arrived, for pgcdc-snapshot --unknown");
+  command.text("erase", "FILE", options.erase,
+               "Load nothing; take out what cdc-policy diff says is to be there no longer, or a person");
   command.flag("once", once, "Load everything that is there, then end (always so in this version)");
 
   return tool::main_of(argc, argv, command, [&] {
     if (!options.print.empty()) return cdc_load::print(options);
+    if (!options.erase.empty()) return cdc_load::erase(options);
     const std::string file = cdc_load::sqlite_file(options.warehouse);
     tool::catch_stop_signals();
     const auto store = stage::open_store(options.stage, false);

@@ -21,6 +21,7 @@ struct Options {
   std::string warehouse;
   bool history = false;
   std::string print;  ///< what to print instead of loading; empty: load
+  std::string erase;  ///< a file that names what to take out instead of loading; empty: load
 };
 
 /// in   warehouse  `sqlite:FILE`

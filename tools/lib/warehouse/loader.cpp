@@ -178,7 +178,7 @@ void Loader::create(const Table& table) {
 
 // in  old      as the warehouse has it
 //     now      what it shall be: the same columns, some under other names, then more
-//     unknown  for each column of `now`: added, and not known in rows that are there
+//     unknown  for each column of `now`: what is right in it is not known in rows that are there
 void Loader::alter(const Table& old, const Shape& now_shape, const std::vector<bool>& unknown) {
   const Statements statements(sqlite_dialect(), now_shape);
   const bool current = !now_shape.key.empty();
@@ -189,9 +189,6 @@ void Loader::alter(const Table& old, const Shape& now_shape, const std::vector<b
     if (is_new) {
       if (current) database_.run(statements.add_column(i));
       if (old.history) database_.run(statements.add_history_column(i));
-      if (!unknown[i]) continue;
-      if (current) database_.prepare(statements.add_unknown(), now_shape.table).text(1, name).run();
-      if (old.history) database_.prepare(statements.add_history_unknown(), now_shape.table).text(1, name).run();
     } else if (now_shape.columns[i].name != old.shape.columns[i].name) {
       const std::string& old_name = old.shape.columns[i].name;
       const std::string quoted = json_string(old_name);
@@ -204,13 +201,19 @@ void Loader::alter(const Table& old, const Shape& now_shape, const std::vector<b
         database_.prepare(statements.rename_history_unknown(), now_shape.table).text(1, quoted).text(2, name).run();
       }
     }
+    if (!unknown[i]) continue;
+    if (current) database_.prepare(statements.add_unknown(), now_shape.table).text(1, name).run();
+    if (old.history && is_new) database_.prepare(statements.add_history_unknown(), now_shape.table).text(1, name).run();
   }
   if (current) database_.run(statements.create_view());
 }
 
-// Makes the table fit its schema lines. out  false when it is parked: its rows wait
-bool Loader::prepare(Work& work, std::string_view name, const std::vector<std::string>& lines, base::Lsn at,
-                     std::string_view loaded_at) {
+// Makes the table fit its schema lines.
+//
+// in   policy  by which they were made
+// out  false when it is parked: its rows wait
+bool Loader::prepare(Work& work, std::string_view name, const std::vector<std::string>& lines, std::string_view policy,
+                     base::Lsn at, std::string_view loaded_at) {
   work.table = state_->find(name);
   if (work.table != nullptr && !work.table->parked.empty()) return false;
   json::Tokenizer tokenizer;
@@ -246,7 +249,10 @@ bool Loader::prepare(Work& work, std::string_view name, const std::vector<std::s
     columns.push_back(std::move(evolution.column));
     unknown.resize(next.shape.columns.size(), false);
     for (const Step& step : evolution.steps) {
-      if (step.what == Step::What::add) unknown[step.column] = step.unknown;
+      // A column that comes with another policy was there all the time: rows that are here hold something in it.
+      if (step.what == Step::What::add)
+        unknown[step.column] = step.unknown || (!is_new && !old.policy.empty() && old.policy != policy);
+      if (step.what == Step::What::restate) unknown[step.column] = true;
     }
   }
   if (!parked.empty()) {
@@ -261,7 +267,8 @@ bool Loader::prepare(Work& work, std::string_view name, const std::vector<std::s
   }
 
   const bool begins_history = options_.history && !next.history;
-  const bool changed = is_new || next.shape != old.shape;
+  next.policy = policy;
+  const bool changed = is_new || next.shape != old.shape || next.policy != old.policy;
   if (is_new) {
     create(next);
   } else if (changed) {
@@ -466,7 +473,7 @@ bool Loader::load_chunk(const std::string& object) {
   const base::Lsn at = state_->position() ? state_->position()->applied_to : chunk.lsn;
   const bool was_parked = state_->find(chunk.table) != nullptr && !state_->find(chunk.table)->parked.empty();
   if (was_parked) return false;
-  if (!prepare(work, chunk.table, chunk.schemas, at, loaded_at)) {
+  if (!prepare(work, chunk.table, chunk.schemas, chunk.policy, at, loaded_at)) {
     transaction->commit();
     return false;
   }
@@ -534,7 +541,7 @@ bool Loader::load_epoch(const stage::Stored& stored) {
       std::sort(parts.begin(), parts.end(), [](const auto* a, const auto* b) { return a->part < b->part; });
       Counts of_table;
       Work work;
-      if (prepare(work, table, schemas[table], epoch.from, loaded_at)) {
+      if (prepare(work, table, schemas[table], epoch.policy, epoch.from, loaded_at)) {
         load_rows(work, parts, epoch.from, epoch.to, of_table, loaded_at);
         if (!parts.empty()) finish(work, loaded_at);
       } else {

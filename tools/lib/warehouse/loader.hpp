@@ -67,8 +67,8 @@ class Loader {
   bool load_epochs(const std::function<void(const Totals&)>& on_progress);
   bool load_chunk(const std::string& object);
   bool load_epoch(const stage::Stored& stored);
-  bool prepare(Work& work, std::string_view table, const std::vector<std::string>& schemas, base::Lsn at,
-               std::string_view loaded_at);
+  bool prepare(Work& work, std::string_view table, const std::vector<std::string>& schemas, std::string_view policy,
+               base::Lsn at, std::string_view loaded_at);
   void compare_leaves(std::string_view name, const change::Schema& version, const std::string& line);
   void create(const Table& table);
   void alter(const Table& old, const Shape& now, const std::vector<bool>& unknown);

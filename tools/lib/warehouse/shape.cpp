@@ -259,6 +259,12 @@ Evolution evolve(const Shape& old, const change::Schema& schema) {
       }
       evolution.steps.push_back({Step::What::widen, index, "", false});
     }
+    const auto treatment = [](const change::Column& column) {
+      return column.action.empty() ? std::string("keep") : column.action;
+    };
+    if (treatment(now) != treatment(there.source) && treatment(now) != "null") {
+      evolution.steps.push_back({Step::What::restate, index, "", true});
+    }
     const std::string source_name = there.source.name;
     const auto bind = now.bind ? now.bind : there.source.bind;
     there.source = now;

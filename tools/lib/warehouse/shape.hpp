@@ -62,7 +62,8 @@ struct Shape {
 
 /// One step that makes a warehouse table fit.
 struct Step {
-  enum class What : std::uint8_t { add, rename, drop, widen };
+  /// restate: the policy does something else with the column, so what is in it is not what would come now
+  enum class What : std::uint8_t { add, rename, drop, widen, restate };
   What what = What::add;
   std::uint32_t column = 0;  ///< index in the new shape
   std::string old_name;      ///< rename: the warehouse name until now

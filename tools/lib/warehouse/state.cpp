@@ -25,7 +25,7 @@ CREATE TABLE _cdc_tables("table" TEXT PRIMARY KEY, relid INTEGER NOT NULL, name 
   lsn TEXT NOT NULL, has_key INTEGER NOT NULL, history INTEGER NOT NULL, parked TEXT, parked_at TEXT, parked_since TEXT,
   waiting_rows INTEGER NOT NULL DEFAULT 0, truncated_lsn TEXT, truncated_seq INTEGER, copied_lsn TEXT, copied_high TEXT,
   may_have_unknown INTEGER NOT NULL DEFAULT 0, unknown_values INTEGER NOT NULL DEFAULT 0,
-  quarantined INTEGER NOT NULL DEFAULT 0, doubted_lsn TEXT) STRICT;
+  quarantined INTEGER NOT NULL DEFAULT 0, doubted_lsn TEXT, policy TEXT) STRICT;
 CREATE TABLE _cdc_columns("table" TEXT NOT NULL, position INTEGER NOT NULL, name TEXT NOT NULL, source_name TEXT NOT NULL,
   type TEXT NOT NULL, typmod INTEGER NOT NULL, kind TEXT NOT NULL, attnum INTEGER, bind TEXT, "key" INTEGER NOT NULL,
   identity INTEGER NOT NULL, pk INTEGER NOT NULL, nullable INTEGER, "default" INTEGER, category TEXT NOT NULL,
@@ -65,6 +65,8 @@ constexpr const char* kAddDoubt = R"sql(
 ALTER TABLE _cdc_tables ADD COLUMN doubted_lsn TEXT;
 DROP VIEW _cdc_freshness;
 )sql";
+
+constexpr const char* kAddPolicy = "ALTER TABLE _cdc_tables ADD COLUMN policy TEXT";
 
 void bind_optional(Statement& statement, int at, std::string_view text) {
   if (text.empty()) {
@@ -131,6 +133,11 @@ void State::reload() {
     database_.run(kCreateFreshness);
     transaction.commit();
   }
+  if (!has_column("SELECT 1 FROM pragma_table_info('_cdc_tables') WHERE name='policy'")) {
+    Transaction transaction(database_);
+    database_.run(kAddPolicy);
+    transaction.commit();
+  }
   Statement position = database_.prepare("SELECT source, system_id, era, applied_to FROM _cdc_position");
   while (position.step()) {
     if (position.view_at(0) != source_) {
@@ -141,7 +148,7 @@ void State::reload() {
   }
   Statement tables = database_.prepare(
       "SELECT \"table\", relid, name, \"view\", lsn, parked, parked_at, truncated_lsn, truncated_seq, "
-      "may_have_unknown, history "
+      "may_have_unknown, history, policy "
       "FROM _cdc_tables");
   while (tables.step()) {
     Table table;
@@ -156,6 +163,7 @@ void State::reload() {
       table.cut = {lsn_of(tables.view_at(7)).value, static_cast<std::uint64_t>(tables.integer_at(8))};
     table.may_have_unknown = tables.integer_at(9) != 0;
     table.history = tables.integer_at(10) != 0;
+    table.policy = tables.text_at(11);
     tables_.emplace(table.shape.table, std::move(table));
   }
   Statement columns = database_.prepare(
@@ -247,10 +255,11 @@ State::Names State::names_for(std::string_view table, base::Oid relid) const {
 Table& State::save(const Table& table) {
   const Shape& shape = table.shape;
   Statement upsert = database_.prepare(
-      "INSERT INTO _cdc_tables(\"table\", relid, name, \"view\", lsn, has_key, history, may_have_unknown) "
-      "VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT(\"table\") DO UPDATE SET relid=excluded.relid, "
+      "INSERT INTO _cdc_tables(\"table\", relid, name, \"view\", lsn, has_key, history, may_have_unknown, policy) "
+      "VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) ON CONFLICT(\"table\") DO UPDATE SET relid=excluded.relid, "
       "lsn=excluded.lsn, "
-      "has_key=excluded.has_key, history=excluded.history, may_have_unknown=max(may_have_unknown, "
+      "has_key=excluded.has_key, history=excluded.history, policy=excluded.policy, "
+      "may_have_unknown=max(may_have_unknown, "
       "excluded.may_have_unknown)",
       shape.table);
   upsert.text(1, shape.table).integer(2, shape.relid.value).text(3, shape.name).text(4, shape.view);
@@ -258,6 +267,7 @@ Table& State::save(const Table& table) {
       .integer(6, shape.key.empty() ? 0 : 1)
       .integer(7, table.history ? 1 : 0);
   upsert.integer(8, table.may_have_unknown ? 1 : 0);
+  bind_optional(upsert, 9, table.policy);
   upsert.run();
 
   Statement clear = database_.prepare("DELETE FROM _cdc_columns WHERE \"table\"=?1", shape.table);

@@ -37,6 +37,7 @@ struct Position {
 /// cut            its last truncate
 /// may_have_unknown  an unknown value was written once
 /// history        every version is kept; once begun it never stops by itself
+/// policy         digest of the policy by which its columns came; empty: none, or not known
 struct Table {
   Shape shape;
   std::string parked;
@@ -44,6 +45,7 @@ struct Table {
   Cut cut;
   bool may_have_unknown = false;
   bool history = false;
+  std::string policy;
 };
 
 /// Counted evidence of one epoch.

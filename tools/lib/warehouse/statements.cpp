@@ -133,7 +133,9 @@ std::string Statements::rename_unknown() const {
 std::string Statements::add_unknown() const {
   return "UPDATE " + table() + " SET \"_cdc_unknown\"=CASE WHEN \"_cdc_unknown\" IS NULL THEN '['||" +
          dialect_.parameter(1) + "||']' ELSE substr(\"_cdc_unknown\",1,length(\"_cdc_unknown\")-1)||','||" +
-         dialect_.parameter(1) + "||']' END WHERE \"_cdc_deleted\"=0 OR \"_cdc_unknown\" IS NOT NULL";
+         dialect_.parameter(1) +
+         "||']' END WHERE (\"_cdc_deleted\"=0 OR \"_cdc_unknown\" IS NOT NULL) AND coalesce(instr(\"_cdc_unknown\"," +
+         dialect_.parameter(1) + "),0)=0";
 }
 
 std::string Statements::create_unknown_index() const {
@@ -355,6 +357,46 @@ std::string Statements::add_history_column(std::uint32_t index) const {
 std::string Statements::rename_history_column(std::string_view old_name, std::uint32_t index) const {
   return "ALTER TABLE " + dialect_.quote(history_name()) + " RENAME COLUMN " + dialect_.quote(old_name) + " TO " +
          column(index);
+}
+
+std::string Statements::erase_column(std::size_t index) const {
+  return "UPDATE " + table() + " SET " + column(index) + "=NULL WHERE " + column(index) + " IS NOT NULL";
+}
+
+std::string Statements::erase_history_column(std::size_t index) const {
+  return "UPDATE " + dialect_.quote(history_name()) + " SET " + column(index) + "=NULL WHERE " + column(index) +
+         " IS NOT NULL";
+}
+
+std::string Statements::all_but_key_null() const {
+  std::string sets;
+  for (std::size_t i = 0; i < shape_.columns.size(); ++i) {
+    if (std::find(shape_.key.begin(), shape_.key.end(), i) != shape_.key.end()) continue;
+    sets += (sets.empty() ? "" : ",") + column(i) + "=NULL";
+  }
+  return sets.empty() ? "\"_cdc_unknown\"=NULL" : sets + ",\"_cdc_unknown\"=NULL";
+}
+
+std::string Statements::erase_rows(std::size_t index) const {
+  return "UPDATE " + table() + " SET " + all_but_key_null() + " WHERE " + column(index) + "=" + dialect_.parameter(1);
+}
+
+std::string Statements::erase_versions(std::size_t index) const {
+  const std::string history = dialect_.quote(history_name());
+  std::string where = column(index) + "=" + dialect_.parameter(1);
+  // All versions of a key that ever held the value: a person's row before the address was changed is that person's too.
+  if (!shape_.key.empty()) {
+    where = "(" + key_list() + ") IN (SELECT " + key_list() + " FROM " + history + " WHERE " + where + ")";
+  }
+  return "UPDATE " + history + " SET " + all_but_key_null() + " WHERE " + where;
+}
+
+std::string Statements::erase_quarantine_of(std::size_t index) const {
+  std::string keys;
+  for (const std::uint32_t key : shape_.key) keys += (keys.empty() ? "" : ",") + column(key);
+  return "DELETE FROM _cdc_quarantine WHERE \"table\"=" + dialect_.parameter(1) +
+         " AND \"key\" IN (SELECT json_array(" + keys + ") FROM " + table() + " WHERE " + column(index) + "=" +
+         dialect_.parameter(2) + ")";
 }
 
 }  // namespace warehouse

@@ -49,7 +49,7 @@ class Statements {
   [[nodiscard]] std::string rename_column(std::string_view old_name, std::uint32_t column) const;
   /// A renamed or added column in the lists of unknown ones. in  parameters 1 and 2 are JSON strings: old, new
   [[nodiscard]] std::string rename_unknown() const;
-  /// Adds one column (parameter 1, a JSON string) to the list of unknown ones of every row that is alive.
+  /// Adds one column (parameter 1, a JSON string) to the list of unknown ones of every row that is alive and does not have it there.
   [[nodiscard]] std::string add_unknown() const;
   [[nodiscard]] std::string create_unknown_index() const;
   /// Number of unknown values in rows that are alive.
@@ -97,12 +97,22 @@ class Statements {
   [[nodiscard]] std::string add_history_column(std::uint32_t column) const;
   [[nodiscard]] std::string rename_history_column(std::string_view old_name, std::uint32_t column) const;
 
+  // Taking out for ever. The first two: one column of every row or version that has something in it. The next: every column but the
+  // key of rows, and of all versions of their keys, in which a column holds parameter 1. The last: what waits in quarantine for
+  // such rows; parameters: the table's name, the value.
+  [[nodiscard]] std::string erase_column(std::size_t index) const;
+  [[nodiscard]] std::string erase_history_column(std::size_t index) const;
+  [[nodiscard]] std::string erase_rows(std::size_t index) const;
+  [[nodiscard]] std::string erase_versions(std::size_t index) const;
+  [[nodiscard]] std::string erase_quarantine_of(std::size_t index) const;
+
  private:
   [[nodiscard]] std::string table() const { return dialect_.quote(shape_.name); }
   [[nodiscard]] std::string column(std::size_t index) const { return dialect_.quote(shape_.columns[index].name); }
   [[nodiscard]] std::string own(Own which) const { return dialect_.parameter(parameter_of(shape_, which)); }
   [[nodiscard]] std::string key_is() const;
   [[nodiscard]] std::string key_list() const;
+  [[nodiscard]] std::string all_but_key_null() const;
   [[nodiscard]] std::string all_names() const;
   [[nodiscard]] std::string replace_older() const;
 
