@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "cdc-policy/commands.hpp"
+#include "cdc-policy/run.hpp"
 #include "crypto/digest.hpp"
 #include "io/file.hpp"
 #include "io/line_reader.hpp"
@@ -51,20 +52,47 @@ int main(int argc, char** argv) {
            })
       .words("FILE", new_key_file, 1, 1, "Where to put it, mode 0600");
 
-  std::string policy_path;
-  std::string clear = "green,yellow";
-  command
-      .sub("check", "Read a policy as cdc-mask does, and count what it lets out",
-           [&] {
-             const policy::ClearClasses classes(clear);
-             const auto text = io::read_file(policy_path);
-             if (!text) throw base::Failure(base::Exit::usage, "bad_policy", policy_path + ": no such file");
-             io::write_all(STDOUT_FILENO, cdc_policy::summary(policy::Policy::read(*text, policy_path, classes)));
-             return base::Exit::done;
-           })
-      .text("policy", "FILE", policy_path, "Policy: one rule a line, see cdc-policy(5)")
-      .required()
-      .text("clear", "CLASSES", clear, "Classes of data that may leave in clear");
+  cdc_policy::Options options;
+  const auto with_policy = [&](tool::Command& sub) -> tool::Command& {
+    return sub.text("policy", "FILE", options.policy, "Policy: one rule a line, see cdc-policy(5)").required();
+  };
+  const auto with_tables = [&](tool::Command& sub) {
+    sub.text("clear", "CLASSES", options.clear, "Classes of data that may leave in clear")
+        .text("source", "NAME", options.source, "Name of the source, as rules may have it before the table")
+        .text("dsn", "CONNECTION", options.dsn, "libpq connection string or URI; PG* variables complete it")
+        .text("publication", "NAME", options.publication, "Only this publication's tables; without it all")
+        .flag("stream", options.stream, "Tables from a change stream on standard input, not from a database");
+  };
+  const auto with_pins = [&](tool::Command& sub) {
+    sub.text("pins", "FILE", options.pins, "What columns were when they were accepted");
+  };
+  tool::Command& check =
+      with_policy(command.sub("check", "Hold a policy against tables: what leaves, and all that is amiss",
+                              [&] { return cdc_policy::check(options); }));
+  with_tables(check);
+  with_pins(check);
+  tool::Command& explain = with_policy(
+      command.sub("explain", "Say what decides over a column", [&] { return cdc_policy::explain(options); }));
+  with_tables(explain);
+  with_pins(explain);
+  explain.words("COLUMN", options.words, 1, 1000, "SCHEMA.TABLE.COLUMN");
+  tool::Command& diff = command.sub("diff", "Say what a new policy has to erase and to back-fill",
+                                    [&] { return cdc_policy::diff(options); });
+  with_tables(diff);
+  diff.words("POLICY", options.words, 2, 2, "The old policy and the new one");
+  tool::Command& draft = command.sub("draft", "Propose a policy for tables that nobody has classified yet",
+                                     [&] { return cdc_policy::draft(options); });
+  with_tables(draft);
+  draft.text("wanted", "FILE", options.wanted, "Names or queries of what analysts use: rules for just that");
+  tool::Command& publication = with_policy(command.sub("publication", "Print the publication that a policy needs",
+                                                       [&] { return cdc_policy::publication(options); }));
+  with_tables(publication);
+  publication.words("TABLE", options.words, 0, 100000, "Tables that get a column list");
+  tool::Command& accept = command.sub("accept", "Accept what columns are now, after somebody has looked",
+                                      [&] { return cdc_policy::accept(options); });
+  with_tables(accept);
+  accept.text("pins", "FILE", options.pins, "What columns were when they were accepted").required();
+  accept.words("COLUMN", options.words, 0, 100000, "SCHEMA.TABLE.COLUMN; without any all of all tables");
 
   std::string keys_path;
   std::string domain;
