@@ -190,6 +190,24 @@ TEST_F(Outputs, ResiduesPassThePlainPath) {
             R"("after":{"id":1,"name":null,"email":null})");
 }
 
+TEST_F(Outputs, WhatLeavesInNoRowIsNamedInNone) {
+  use(rule("name", "drop", "red", "parent_id is null"));
+  EXPECT_EQ(masked("c", R"("after":{"id":1,"parent_id":null,"name":"a"})"), R"("after":{"id":1,"parent_id":null})");
+  EXPECT_EQ(masked("u", R"("after":{"id":1,"parent_id":5},"unchanged":["name"])"), R"("after":{"id":1,"parent_id":5})");
+  EXPECT_EQ(plan_.schema.columns.size(), 2u);
+}
+
+TEST_F(Outputs, TextsOfAnyTypeGoTogetherAndBecomeText) {
+  change::Schema schema = groups();
+  schema.columns[2].type = "varchar";
+  schema.columns[2].typmod = 24;
+  use(rule("name", "keep", "red>yellow", "parent_id is null") + rule("name", "hash:n", "red"), schema);
+  EXPECT_EQ(plan_.schema.columns[2].type, "text");
+  EXPECT_EQ(plan_.schema.columns[2].typmod, -1);
+  use(rule("name", "keep", "red>yellow", "parent_id is null") + rule("name", "null", "red"), schema);
+  EXPECT_EQ(plan_.schema.columns[2].type, "varchar");
+}
+
 TEST_F(Outputs, PartsInAnotherOrderAreRefused) {
   use(rule("name", "keep", "red>yellow", "parent_id is null"));
   EXPECT_THROW(masked("u", R"("unchanged":["name"],"after":{"id":1,"parent_id":5})"), base::Failure);

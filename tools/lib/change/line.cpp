@@ -102,7 +102,11 @@ Key key_of(std::string_view key) {
              : key == "chunk" ? kChunk
                               : kOther;
     case 6:
-      return key == "before" ? kBefore : key == "to_key" ? kToKey : key == "prefix" ? kPrefix : kOther;
+      return key == "before"   ? kBefore
+             : key == "to_key" ? kToKey
+             : key == "prefix" ? kPrefix
+             : key == "base64" ? kContent  // of a message whose bytes are no text
+                               : kOther;
     case 7:
       return key == "content" ? kContent : kOther;
     case 8:

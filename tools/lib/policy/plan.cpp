@@ -73,6 +73,29 @@ Reason reason_of(Standing standing) {
   return standing == Standing::same ? Reason::none : standing == Standing::retyped ? Reason::retyped : Reason::repinned;
 }
 
+bool can_leave(const Output& output) {
+  const auto leaves = [](const Treatment& treatment) { return treatment.way != Way::out; };
+  return leaves(output.otherwise) || std::any_of(output.steps.begin(), output.steps.end(), [&](const auto& step) {
+           return std::any_of(step.begin(), step.end(), [&](const Case& one) { return leaves(one.treatment); });
+         });
+}
+
+// Conditions find their columns. One that is not there, or that is not proven to be what it was, is never told.
+void bind_conditions(Plan& plan, const std::vector<Reason>& known) {
+  for (ColumnPlan& entry : plan.columns) {
+    for (Output& output : entry.outputs) {
+      for (auto& step : output.steps) {
+        for (Case& one : step) {
+          for (std::size_t i = 0; i < plan.columns.size(); ++i) {
+            if (plan.columns[i].name == one.condition->column() && known[i] == Reason::none) one.column = i;
+          }
+          if (!one.column && entry.reason == Reason::none) entry.reason = Reason::condition_unknown;
+        }
+      }
+    }
+  }
+}
+
 }  // namespace
 
 std::string_view text_of(Reason reason) {
@@ -132,33 +155,6 @@ const Hasher& Planner::hasher(const std::string& domain) {
   if (!slot) slot = std::make_unique<Hasher>(keys_->hasher(domain));
   return *slot;
 }
-
-namespace {
-
-bool can_leave(const Output& output) {
-  const auto leaves = [](const Treatment& treatment) { return treatment.way != Way::out; };
-  return leaves(output.otherwise) || std::any_of(output.steps.begin(), output.steps.end(), [&](const auto& step) {
-           return std::any_of(step.begin(), step.end(), [&](const Case& one) { return leaves(one.treatment); });
-         });
-}
-
-// Conditions find their columns. One that is not there, or that is not proven to be what it was, is never told.
-void bind_conditions(Plan& plan, const std::vector<Reason>& known) {
-  for (ColumnPlan& entry : plan.columns) {
-    for (Output& output : entry.outputs) {
-      for (auto& step : output.steps) {
-        for (Case& one : step) {
-          for (std::size_t i = 0; i < plan.columns.size(); ++i) {
-            if (plan.columns[i].name == one.condition->column() && known[i] == Reason::none) one.column = i;
-          }
-          if (!one.column && entry.reason == Reason::none) entry.reason = Reason::condition_unknown;
-        }
-      }
-    }
-  }
-}
-
-}  // namespace
 
 // in   known    what is known of the column: values of another one than was accepted are not let through
 //      leaving  the column's description; becomes that of what leaves
@@ -247,7 +243,9 @@ Output Planner::output(const Decision& decision, const change::Schema& schema, c
     Treatment treatment = treat(candidate, schema, column, false, known, as);
     if (treatment.way != Way::out) {
       const bool any_type = treatment.way == Way::null;
-      if (shape && !any_type && shape->type != as.type) {
+      if (shape && !any_type && kind_of(*shape) == Kind::text && kind_of(as) == Kind::text) {
+        if (shape->type != as.type) become_text(*shape);
+      } else if (shape && !any_type && shape->type != as.type) {
         throw base::Failure(base::Exit::refused, "mixed_types",
                             policy_.place_of(*candidate.rule) + ": column " + column.name +
                                 " would hold a text in some rows and values of type " +
@@ -278,6 +276,7 @@ Output Planner::output(const Decision& decision, const change::Schema& schema, c
     leaving.typmod = shape->typmod;
     leaving.category = shape->category;
   }
+  made.leaves = can_leave(made);
   leaving.name = name;
   leaving.nullable = true;
   leaving.action = actions;
@@ -334,12 +333,13 @@ Plan Planner::plan(const change::Schema& schema) {
       plan.plain = false;
       if (!decision.steps.empty()) {
         entry.outputs.push_back(output(decision, schema, column, standing, column.name, leaving.emplace_back(column)));
-        if (!can_leave(entry.outputs.back())) leaving.pop_back();
+        if (!entry.outputs.back().leaves) leaving.pop_back();
       } else {
         Output own;
         own.name = column.name;
         own.lead = entry.lead;
         own.otherwise = entry;
+        own.leaves = entry.way != Way::out;
         entry.outputs.push_back(std::move(own));
       }
       for (const auto& [name, second] : seconds) {
@@ -349,7 +349,7 @@ Plan Planner::plan(const change::Schema& schema) {
         as.identity = as.pk = false;
         as.has_default = true;  // rows that were there before hold something in it
         entry.outputs.push_back(output(second, schema, column, standing, name, as));
-        if (can_leave(entry.outputs.back())) leaving.push_back(std::move(as));
+        if (entry.outputs.back().leaves) leaving.push_back(std::move(as));
       }
       if (entry.reason == Reason::none) entry.reason = standing;
     }

@@ -97,12 +97,14 @@ struct Case {
 
 /// A column as it leaves, under one name, depending on the row. As Decision: the first case of the first step that holds.
 ///
-/// lead  `"name":`
+/// lead    `"name":`
+/// leaves  in some rows at least: only then the schema has it
 struct Output {
   std::string name;
   std::string lead;
   std::vector<std::vector<Case>> steps;
   Treatment otherwise;
+  bool leaves = false;
 };
 
 /// One column of a plan.

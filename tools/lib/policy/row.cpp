@@ -325,7 +325,8 @@ void RowMask::append_after(Plan& plan, std::string& into) {
     bool counted = false;
     // in  lead     `"name":`
     //     depends  on the row: what stands in the target may have come under another condition
-    const auto leave = [&](std::string_view lead, bool depends, const Treatment& treatment) {
+    //     listed   the schema line has it
+    const auto leave = [&](std::string_view lead, bool depends, bool listed, const Treatment& treatment) {
       const auto add_to = [&](std::string& names) {
         if (!names.empty()) names.push_back(',');
         names.append(lead.substr(0, lead.size() - 1));
@@ -334,7 +335,7 @@ void RowMask::append_after(Plan& plan, std::string& into) {
       if (treatment.way == Way::out) {
         if (!counted && treatment.reason != Reason::dropped) ++column.withheld_rows;
         counted = true;
-        if (depends) add_to(withheld_);
+        if (depends && listed) add_to(withheld_);
       } else if (said.withheld) {
         add_to(withheld_);
       } else if (said.after != nullptr || (fixed && depends)) {
@@ -352,9 +353,9 @@ void RowMask::append_after(Plan& plan, std::string& into) {
         add_to(treatment.way == Way::keep || !depends ? unchanged_ : withheld_);
       }
     };
-    if (column.outputs.empty()) leave(column.lead, false, column);
+    if (column.outputs.empty()) leave(column.lead, false, true, column);
     for (const Output& output : column.outputs) {
-      leave(output.lead, !output.steps.empty(), choose(output, &Said::after));
+      leave(output.lead, !output.steps.empty(), output.leaves, choose(output, &Said::after));
     }
   }
   into.push_back('}');
