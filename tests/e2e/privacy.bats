@@ -220,6 +220,30 @@ holds_written() {
   run ! holds_written markerNote
 }
 
+@test "two masks keep one pins file and one ledger, and neither forgets what the other has seen" {
+  given 'CREATE TABLE a (id int PRIMARY KEY, v text)' 'CREATE TABLE b (id int PRIMARY KEY, v text)' 'INSERT INTO a VALUES (1)' -- public.a id int green keep - public.b id int green keep -
+  rm "$DIR/pins" "$DIR/ledger"
+  mkfifo one two
+  local stream
+  stream=$(pgcdc-snapshot --config "$DIR/pipeline.ini" 2>/dev/null | grep -v '"op":"snapshot"\|"op":"r"')
+  for name in one two; do
+    cdc-mask --config "$DIR/pipeline.ini" <$name >out.$name 2>/dev/null 3>&- &
+    background+=($!)
+  done
+  exec 8>one 9>two
+  head -n 1 <<<"$stream" | tee /dev/fd/8 >&9
+  wait_until 10 grep -q '"op":"policy"' out.one
+  wait_until 10 grep -q '"op":"policy"' out.two
+  grep '"public.a"' <<<"$stream" >&8
+  wait_until 10 grep -q public.a "$DIR/pins"
+  grep '"public.b"' <<<"$stream" >&9
+  wait_until 10 grep -q public.b "$DIR/pins"
+  exec 8>&- 9>&-
+  wait "${background[@]}"
+  [[ $(grep -v '^#' "$DIR/pins" | cut -f2,3 | tr '\t\n' '. ') == 'public.a.id public.a.v public.b.id public.b.v ' ]]
+  [[ $(grep -v '^#' "$DIR/ledger" | cut -f2-4 | tr '\t\n' '. ') == 'public.a.v.no_rule public.b.v.no_rule ' ]]
+}
+
 @test "the printed publication leaves dropped columns in the server, and the application's writes go on" {
   sql 'CREATE TABLE t (id int PRIMARY KEY, shown text, secret text, parent int)' "INSERT INTO t VALUES (1, 'markerShown', 'markerSecret', NULL)" 'CREATE TABLE unlisted (id int PRIMARY KEY)'
   missing_before 150000 'CREATE PUBLICATION q FOR TABLE t (id, shown)' && return

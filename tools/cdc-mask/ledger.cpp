@@ -1,5 +1,5 @@
-// cdc-mask: the ledger as text. A run is added to what the file held when it began, each time anew, so that nothing is counted twice.
-// Pure.
+// cdc-mask: the ledger as text. What was counted since the last time is added to whatever the file holds by now: another mask may
+// keep the same one. Pure.
 #include "cdc-mask/ledger.hpp"
 
 #include <array>
@@ -81,6 +81,20 @@ std::string_view word_of(Reason reason) {
       return "key_withheld";
   }
   return "";
+}
+
+Counts since(const Counts& before, const Counts& now) {
+  Counts more = now;
+  for (auto& [name, table] : more.tables) {
+    const auto had = before.tables.find(name);
+    if (had == before.tables.end()) continue;
+    table.rows -= had->second.rows;
+    for (auto& [column, withheld] : table.withheld) {
+      const auto was = had->second.withheld.find(column);
+      if (was != had->second.withheld.end()) withheld.rows -= was->second.rows;
+    }
+  }
+  return more;
 }
 
 std::string ledger(std::string_view former, const std::string& file_name, const std::string& source,

@@ -12,10 +12,13 @@ namespace cdc_mask {
 /// The word by which a ledger says why.
 [[nodiscard]] std::string_view word_of(policy::Reason reason);
 
-/// The ledger after this run, as text: six fields a line with one tab between them: source, table, column (`-`: the whole table), why
+/// What was counted after `before`, of the same run.
+[[nodiscard]] Counts since(const Counts& before, const Counts& now);
+
+/// A ledger with more counted, as text: six fields a line with one tab between them: source, table, column (`-`: the whole table), why
 /// (word_of), the position from which on, rows. Sorted.
 ///
-/// in   former  the file's content when the run began; what is there stays: rows are added, the first position counts
+/// in   former  the file's content; what is there stays: rows are added, the first position counts
 /// err  usage/bad_ledger when it is no ledger
 [[nodiscard]] std::string ledger(std::string_view former, const std::string& file_name, const std::string& source,
                                  const Counts& counts);

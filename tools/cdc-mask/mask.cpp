@@ -70,8 +70,9 @@ void Mask::write_policy(io::LineWriter& out) {
   out.end_line();
 }
 
-void Mask::use(Ruling ruling, io::LineWriter& out) {
+void Mask::use(Ruling ruling, std::optional<policy::PinBook> pins, io::LineWriter& out) {
   ++policies_;
+  if (pins) pins_ = std::move(*pins);
   if (!planner_) {
     ruling_ = ruling;  // no stream yet
     return;

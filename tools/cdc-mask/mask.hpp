@@ -66,9 +66,10 @@ class Mask : public tool::Filter {
        std::function<void(const policy::PinBook&)> save_pins = {});
 
   /// Goes on with another policy: writes its line, and the tables' shapes as they leave from now on.
-  /// in   at_boundary() is true
+  /// in   pins  what is accepted by now; nothing: what was known stays
+  ///      at_boundary() is true
   /// err  as line(); nothing has been written then
-  void use(Ruling ruling, io::LineWriter& out);
+  void use(Ruling ruling, std::optional<policy::PinBook> pins, io::LineWriter& out);
 
   /// err  what change::Parser, change::Checker and policy::Planner refuse; data/already_masked for a policy line in the
   ///      input. On a failure nothing of this line has been written.

@@ -21,7 +21,13 @@ policy::PinBook read_pins(const std::string& path) {
 
 std::function<void(const policy::PinBook&)> saver(const std::string& path) {
   if (path.empty()) return {};
-  return [path](const policy::PinBook& pins) { io::replace_file(path, pins.text()); };
+  return [path](const policy::PinBook& pins) {
+    io::update_file(path, [&](const std::string& content) {
+      policy::PinBook all = pins;
+      all.add_others(policy::PinBook::read(content, path));
+      return all.text();
+    });
+  };
 }
 
 }  // namespace
@@ -46,12 +52,12 @@ Run::Run(const Options& options, std::unique_ptr<Loaded> loaded)
     : Mask(loaded->ruling(), log_notice, read_pins(options.pins), saver(options.pins)),
       options_(options),
       loaded_(std::move(loaded)),
-      former_ledger_(options.ledger.empty() ? "" : io::read_file(options.ledger).value_or("")),
-      written_ledger_(former_ledger_),
       metrics_(options.metrics, "cdc-mask") {
   declare_metrics(metrics_);
   // A file that is no ledger is told of before the first line.
-  if (!options_.ledger.empty()) static_cast<void>(ledger(former_ledger_, options_.ledger, "", Counts{}));
+  if (!options_.ledger.empty()) {
+    static_cast<void>(ledger(io::read_file(options_.ledger).value_or(""), options_.ledger, "", Counts{}));
+  }
   tool::catch_reload_signal();
 }
 
@@ -76,7 +82,9 @@ void Run::end(io::LineWriter& out) {
 void Run::reload(io::LineWriter& out) {
   tool::forget_reload();
   std::unique_ptr<Loaded> fresh = load(options_);
-  use(fresh->ruling(), out);
+  std::optional<policy::PinBook> pins;
+  if (!options_.pins.empty()) pins = read_pins(options_.pins);
+  use(fresh->ruling(), std::move(pins), out);
   loaded_ = std::move(fresh);
   logging::event(logging::Level::info, "another policy", {{"policy", loaded_->policy.sha256()}});
 }
@@ -88,10 +96,11 @@ void Run::keep() {
     metrics_.write();
   }
   if (options_.ledger.empty() || source().empty()) return;
-  std::string text = ledger(former_ledger_, options_.ledger, source(), counted);
-  if (text == written_ledger_) return;
-  io::replace_file(options_.ledger, text);
-  written_ledger_ = std::move(text);
+  const Counts more = since(told_, counted);
+  io::update_file(options_.ledger, [&](const std::string& content) {
+    return content.empty() && more.tables.empty() ? content : ledger(content, options_.ledger, source(), more);
+  });
+  told_ = counted;
 }
 
 void Run::tick(std::int64_t now_ms, io::LineWriter& out) {

@@ -47,8 +47,7 @@ class Run : public Mask {
 
   Options options_;
   std::unique_ptr<Loaded> loaded_;
-  std::string former_ledger_;
-  std::string written_ledger_;
+  Counts told_;  // what the ledger has of this run
   tool::Metrics metrics_;
   std::int64_t next_ms_ = 0;
 };

@@ -109,9 +109,13 @@ Exit publication(const Options& options) {
 
 Exit accept(const Options& options) {
   const std::vector<ColumnName> columns = columns_of(options.words);
-  policy::PinBook pins = pins_of(options).value_or(policy::PinBook{});
-  const std::string changed = accept(pins.of(options.source), tables_of(options), columns);
-  if (!changed.empty()) io::replace_file(options.pins, pins.text());
+  const std::vector<SourceTable> tables = tables_of(options);
+  std::string changed;
+  io::update_file(options.pins, [&](const std::string& content) {
+    policy::PinBook pins = policy::PinBook::read(content, options.pins);
+    changed = accept(pins.of(options.source), tables, columns);
+    return changed.empty() ? content : pins.text();
+  });
   print(changed);
   return Exit::done;
 }

@@ -61,6 +61,21 @@ TEST(Pins, OneColumnThatNobodyCouldTellMakesAllNewNamesDoubtful) {
   EXPECT_EQ(standing_of(later.of("main").at("public.t"), column("new", "1.9")), Standing::replaced);
 }
 
+TEST(Pins, WhatAnotherProcessHasAcceptedOrSeenCounts) {
+  PinBook mine;
+  policy::remember(mine.of("main")["public.t"], schema({column("a", "1.1"), column("mine", "1.5")}), true);
+  PinBook theirs;
+  policy::remember(theirs.of("main")["public.t"], schema({column("a", "1.3"), column("theirs", "1.4")}), true);
+  policy::remember(theirs.of("main")["public.other"], schema({column("id", "2.1")}), true);
+  mine.add_others(theirs);
+  const policy::TablePins& pins = mine.of("main").at("public.t");
+  EXPECT_EQ(standing_of(pins, column("a", "1.3")), Standing::same);
+  EXPECT_EQ(standing_of(pins, column("a", "1.1")), Standing::replaced);
+  EXPECT_EQ(pins.columns.size(), 3u);
+  EXPECT_TRUE(pins.binds.contains("1.1"));
+  EXPECT_TRUE(mine.of("main").contains("public.other"));
+}
+
 TEST(Pins, OddNamesComeBack) {
   PinBook book;
   policy::remember(book.of("shop-1")["public.\"a\tb\\\""], schema({column("-", "1.1"), column("x\ny\\z", "1.2")}),

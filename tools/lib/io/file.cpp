@@ -146,6 +146,18 @@ void replace_file(const std::string& path, std::string_view content) {
   sync_folder(folder_of(path));
 }
 
+void update_file(const std::string& path, const std::function<std::string(const std::string&)>& f) {
+  const std::string lock_path = path + ".lock";
+  const Fd lock(::open(lock_path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
+  if (!lock.open()) throw_errno(errno, "open", lock_path);
+  while (::flock(lock.get(), LOCK_EX) != 0) {
+    if (errno != EINTR) throw_errno(errno, "lock", lock_path);
+  }
+  const std::string content = read_file(path).value_or("");
+  const std::string changed = f(content);
+  if (changed != content) replace_file(path, changed);
+}
+
 bool create_file(const std::string& path, std::string_view content) {
   const Temporary temporary(beside(path));
   write_synced(temporary.path(), content, 0644);

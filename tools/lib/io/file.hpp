@@ -40,6 +40,10 @@ class Fd {
 /// synced, renamed, folder synced.
 void replace_file(const std::string& path, std::string_view content);
 
+/// Replaces a file by what `f` makes of its content (empty when it is missing), one process at a time: an exclusive lock is held on
+/// PATH.lock, which is made and stays. Nothing is written when nothing changes.
+void update_file(const std::string& path, const std::function<std::string(const std::string& content)>& f);
+
 /// Creates a file that must not exist yet, durable when it returns: written beside under a temporary name, synced,
 /// link(2)ed, folder synced.
 /// out  false when a file of that name exists (its content is then somebody's whole content)

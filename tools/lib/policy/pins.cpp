@@ -67,6 +67,18 @@ void remember(TablePins& pins, const change::Schema& schema, bool first) {
   }
 }
 
+void add_others(TablePins& pins, const TablePins& others) {
+  for (const auto& [name, pin] : others.columns) pins.columns.insert_or_assign(name, pin);
+  pins.binds.insert(others.binds.begin(), others.binds.end());
+  pins.all_binds_known = pins.all_binds_known && others.all_binds_known;
+}
+
+void PinBook::add_others(const PinBook& others) {
+  for (const auto& [source, tables] : others.sources_) {
+    for (const auto& [name, pins] : tables) policy::add_others(sources_[source][name], pins);
+  }
+}
+
 PinBook PinBook::read(std::string_view text, const std::string& file_name) {
   PinBook book;
   std::size_t number = 0;

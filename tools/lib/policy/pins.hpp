@@ -44,6 +44,10 @@ enum class Standing : std::uint8_t {
 /// in   first  nothing of the table was known: all of it is accepted
 void remember(TablePins& pins, const change::Schema& schema, bool first);
 
+/// Adds what another process has seen meanwhile. Where both know a name, `others` counts: a mask only ever adds names, so what is
+/// another one there was accepted.
+void add_others(TablePins& pins, const TablePins& others);
+
 /// The pins file: one pin a line, five fields with one tab between them: source, table, column, bind, type; `-` for what is not
 /// known. A line whose column is `-` says that a column was seen that was accepted under no name. Sorted, so that `diff` shows what
 /// changed.
@@ -54,6 +58,9 @@ class PinBook {
   /// err  usage/bad_pins, `FILE:LINE: what is wrong`
   [[nodiscard]] static PinBook read(std::string_view text, const std::string& file_name);
   [[nodiscard]] std::string text() const;
+
+  /// As add_others, for all tables of all sources.
+  void add_others(const PinBook& others);
 
   [[nodiscard]] Tables& of(const std::string& source) { return sources_[source]; }
   [[nodiscard]] const std::map<std::string, Tables>& sources() const { return sources_; }
