@@ -4,7 +4,9 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <memory>
 #include <random>
+#include <vector>
 
 #include "base/failure.hpp"
 
@@ -167,7 +169,11 @@ TEST(Policy, WhatItsFilesHoldIsPartOfWhatItMeans) {
 }
 
 TEST(Policy, AConditionThatHoldsBeatsNoneAndOnlyUntilAnExactRuleDecides) {
-  const auto decision = [](const std::string& rules) { return decide(read(rules), column("name")); };
+  std::vector<std::unique_ptr<policy::Policy>> policies;  // a decision points into its policy
+  const auto decision = [&](const std::string& rules) {
+    policies.push_back(std::make_unique<policy::Policy>(read(rules)));
+    return decide(*policies.back(), column("name"));
+  };
   const std::string exact = "public.users\tname\ttext\tgreen\tkeep\tid = 1\t-\n";
   const std::string pattern = "*\tname\ttext\tred\tnull\tid = 2\t-\n*\tname\ttext\tred\tdrop\t-\t-\n";
   EXPECT_EQ(decision(exact).steps.size(), 1u);
