@@ -70,9 +70,10 @@ void Mask::write_policy(io::LineWriter& out) {
   out.end_line();
 }
 
-void Mask::use(Ruling ruling, std::optional<policy::PinBook> pins, io::LineWriter& out) {
+void Mask::use(Ruling ruling, const std::optional<policy::PinBook>& pins, io::LineWriter& out) {
   ++policies_;
-  if (pins) pins_ = std::move(*pins);
+  // What was seen in this run stays seen, whatever became of the file.
+  if (pins) pins_.add_others(*pins);
   if (!planner_) {
     ruling_ = ruling;  // no stream yet
     return;

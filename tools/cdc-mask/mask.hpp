@@ -66,10 +66,10 @@ class Mask : public tool::Filter {
        std::function<void(const policy::PinBook&)> save_pins = {});
 
   /// Goes on with another policy: writes its line, and the tables' shapes as they leave from now on.
-  /// in   pins  what is accepted by now; nothing: what was known stays
+  /// in   pins  what is accepted by now, beside what was known
   ///      at_boundary() is true
   /// err  as line(); nothing has been written then
-  void use(Ruling ruling, std::optional<policy::PinBook> pins, io::LineWriter& out);
+  void use(Ruling ruling, const std::optional<policy::PinBook>& pins, io::LineWriter& out);
 
   /// err  what change::Parser, change::Checker and policy::Planner refuse; data/already_masked for a policy line in the
   ///      input. On a failure nothing of this line has been written.

@@ -84,7 +84,7 @@ void Run::reload(io::LineWriter& out) {
   std::unique_ptr<Loaded> fresh = load(options_);
   std::optional<policy::PinBook> pins;
   if (!options_.pins.empty()) pins = read_pins(options_.pins);
-  use(fresh->ruling(), std::move(pins), out);
+  use(fresh->ruling(), pins, out);
   loaded_ = std::move(fresh);
   logging::event(logging::Level::info, "another policy", {{"policy", loaded_->policy.sha256()}});
 }
