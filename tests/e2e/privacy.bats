@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 # A policy's life on a real server: drafted, checked, changed while the pipe runs, tightened and widened; what it withholds is in no
 # byte that any program wrote. Knows: cdc-policy.5, the programs of the pipe. Must not know: how masking or erasing works.
-# shellcheck disable=SC2154 # bats sets stderr
+# shellcheck disable=SC2030,SC2031,SC2154 # bats sets stderr; a test and its teardown are one process, which shellcheck cannot see
 
 bats_require_minimum_version 1.5.0
 set -o pipefail
