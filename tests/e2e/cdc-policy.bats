@@ -61,3 +61,28 @@ setup() { cd "$BATS_TEST_TMPDIR" || return; }
   run -75 --separate-stderr bash -c 'cdc-policy check --policy <(printf "public.t\tid\tint\tgreen\tkeep\t-\t-\n") >/dev/full'
   [[ $stderr == *err=disk_full* ]]
 }
+
+@test "a draft with a sample is stricter where values show it, milder only for words of a short list, and tells no value" {
+  cluster_start
+  fresh_database sampled
+  sql "CREATE TABLE people (id int PRIMARY KEY, reach text, state text, colour text, one_off text, scope text, token text, note text)" \
+    "INSERT INTO people SELECT n, 'p' || n || '@markerMail.example', CASE n % 9 WHEN 0 THEN 'markerState was set by hand' ELSE 'open' END,
+       'markerColour' || n % 3, 'markerOneOff' || n, md5(n::text) || 'markerKey', 'markerToken' || n % 2, NULL FROM generate_series(1, 600) n"
+  sql 'CREATE PUBLICATION pgcdc FOR ALL TABLES'
+  cdc-policy draft --dsn "$DSN" >plain
+  cdc-policy draft --dsn "$DSN" --sample 1000 >sampled
+  fields() { grep -P "^public.people\t$2\t" "$1" | cut -f4,5 | tr '\t\n' ' ;'; }
+  [[ $(fields plain reach)$(fields plain state)$(fields plain colour)$(fields plain scope) == 'red drop;yellow keep;red drop;red drop;' ]]
+  [[ $(fields sampled reach) == 'orange hash:email;orange>yellow email-domain as reach_domain;' ]]
+  [[ $(fields sampled state)$(fields sampled colour)$(fields sampled one_off) == 'red drop;yellow keep;red drop;' ]]
+  [[ $(fields sampled scope)$(fields sampled token)$(fields sampled note) == 'red drop;red drop;red drop;' ]]
+  run ! grep -i marker plain sampled
+  # Enough rows, or it is not said.
+  cdc-policy draft --dsn "$DSN" --sample 100 >few
+  [[ $(fields few colour) == 'red drop;' ]]
+  # It is a policy, and of a stream's rows it says the same.
+  cdc-policy check --policy sampled
+  pgcdc-slot create --dsn "$DSN" --slot sampled --publication pgcdc >/dev/null
+  pgcdc-snapshot --dsn "$DSN" --slot sampled --publication pgcdc --source shop 2>/dev/null | cdc-policy draft --stream --sample 1000 | diff sampled -
+  cluster_remove
+}

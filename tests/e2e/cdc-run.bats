@@ -3,7 +3,7 @@
 # Knows: the programs by name; for the table of exit codes, stand-ins with the same names whose end is ordered by variables.
 # Must not know: how cdc-run waits, or what the programs do in between.
 
-# shellcheck disable=SC2154 # `stderr` is set by run --separate-stderr
+# shellcheck disable=SC2030,SC2031,SC2154 # `stderr` is set by run --separate-stderr; a test and its teardown are one process
 bats_require_minimum_version 1.5.0
 set -o pipefail
 load cluster
@@ -109,6 +109,25 @@ ended() {
   slot_is_free drains
   run -0 cdc-run --config pipeline.ini --once
   same_rows warehouse.db public.orders
+}
+
+@test "SIGHUP has the masks read the policy anew, and what it lets through is filled; a bad one stops the pipeline" {
+  given_a_pipeline run_hup
+  cdc-run --config pipeline.ini --snapshot
+  follow
+  wait_until 30 slot_is_busy run_hup
+  printf 'public.orders\tnote\ttext\tgreen\tkeep\t-\ttest\n' >>policy
+  kill -HUP "$RUNNER"
+  sql "INSERT INTO orders VALUES (1001, 'new', 'red')"
+  wait_until 60 in_warehouse "note = 'red'" 1001
+  echo 'no rule' >>policy
+  kill -HUP "$RUNNER"
+  local status=0
+  wait "$RUNNER" || status=$?
+  RUNNER=''
+  ((status == 64))
+  grep -q 'err=bad_policy class=usage' log
+  grep -q 'err=pipeline_stopped class=usage program=cdc-mask code=64' log
 }
 
 @test "a program that is killed is started again with the whole pipe, and no row is lost or doubled" {

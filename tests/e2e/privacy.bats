@@ -286,3 +286,106 @@ holds_written() {
   echo 'SELECT count(*) FROM projects p JOIN users u ON u.id = p.owner_id WHERE u.state = 1' >wanted
   [[ $(cdc-policy draft --config "$DIR/pipeline.ini" --wanted wanted | grep -v '^#' | cut -f1,2 | tr '\t\n' '. ') == 'public.projects.path public.projects.owner_id public.users.id public.users.state ' ]]
 }
+
+@test "a key rotates: its hashes and the next one's stand side by side, then the next one's alone, in every row" {
+  given 'CREATE TABLE people (id int PRIMARY KEY, email text, login text)' "INSERT INTO people SELECT n, 'p' || n || '@example.com', 'login' || n FROM generate_series(1, 200) n" \
+    'CREATE TABLE visits (id int PRIMARY KEY, email text)' "INSERT INTO visits SELECT n, 'P' || n || '@Example.com ' FROM generate_series(1, 200) n" -- \
+    public.people id int green keep - public.people email text orange hash:email - public.people login text orange hash - \
+    public.visits id int green keep - public.visits email text orange hash:email -
+  old_hash=$(in_warehouse 'SELECT email FROM people WHERE id = 7')
+  new=$(cdc-policy rotate-key "$DIR/keys")
+  run -78 cdc-policy rotate-key "$DIR/keys"
+  [[ $(stat -c %a "$DIR/keys") == 600 ]]
+  pipe_of "$DIR" pgcdc-snapshot
+  sql "UPDATE people SET login = 'changed' WHERE id = 1" "UPDATE visits SET email = 'p200@example.com' WHERE id = 1"
+  pass
+  [[ $(in_warehouse "SELECT sum(unknown_values), min(state) FROM _cdc_freshness") == '0|ready' ]]
+  [[ $(in_warehouse "SELECT count(*), count(DISTINCT p.email__$new), count(DISTINCT p.login__$new) FROM people p JOIN visits v ON p.email__$new = v.email__$new AND p.email = v.email") == '200|199|199' ]]
+  hash_of() { echo p7@example.com | cdc-policy hash --config "$DIR/pipeline.ini" --domain email "$@"; }
+  new_hash=$(hash_of --key "$new")
+  [[ $(in_warehouse "SELECT email, email__$new FROM people WHERE id = 7") == "$old_hash|$new_hash" ]]
+  [[ $old_hash != "$new_hash" && $(hash_of) == "$old_hash" ]]
+  [[ $(cdc-policy rotate-key --finish "$DIR/keys") == "$new" ]]
+  run -78 cdc-policy rotate-key --finish "$DIR/keys"
+  [[ $(hash_of) == "$new_hash" && $(hash_of --key "$(grep retired "$DIR/keys" | cut -f1)") == "$old_hash" ]]
+  # Nothing is copied again: what the next key made is what it is now.
+  sql "UPDATE people SET login = 'changed again' WHERE id = 1" "UPDATE visits SET email = 'p199@example.com' WHERE id = 1"
+  pass
+  [[ $(in_warehouse 'SELECT email FROM people WHERE id = 7') == "$new_hash" ]]
+  [[ $(in_warehouse "SELECT count(*), count(DISTINCT p.email), count(DISTINCT login) FROM people p JOIN visits v ON p.email = v.email") == '200|199|199' ]]
+  [[ $(in_warehouse "SELECT sum(unknown_values), min(state) FROM _cdc_freshness") == '0|ready' ]]
+  run ! in_warehouse "SELECT email__$new FROM people"
+  # Every epoch says which keys made it.
+  [[ $(jq -rs 'map(.key_ids | length) | unique | map(tostring) | join(" ")' "$DIR"/stage/shop/0/log/*.json) == '1 2' ]]
+}
+
+@test "the key of a row does not rotate: refused, told by check, and held by a line of the keys file" {
+  given 'CREATE TABLE people (code text PRIMARY KEY, boss text)' "INSERT INTO people VALUES ('a', 'b'), ('b', NULL)" -- \
+    public.people code text orange hash:person - public.people boss text orange hash:person -
+  cdc-policy rotate-key "$DIR/keys" >/dev/null
+  run -1 cdc-policy check --config "$DIR/pipeline.ini" --source shop
+  [[ $output == *$'finding\tkey_rotates\tpublic.people.code\t'* ]]
+  local hold
+  hold=$(sed -n "s/.*line '\(person, key, k[0-9a-f]*\)'.*/\1/p" <<<"$output")
+  sql "INSERT INTO people VALUES ('c', 'a')"
+  run pipe_of "$DIR" pgcdc-read --until now
+  [[ $output == *err=key_rotates* && $output == *'codes of the pipe: '*' 78 '* ]]
+  echo "${hold//, /$'\t'}" >>"$DIR/keys"
+  cdc-policy check --config "$DIR/pipeline.ini" --source shop
+  pass
+  [[ $(in_warehouse 'SELECT count(*), count(b.code) FROM people a LEFT JOIN people b ON a.boss = b.code') == '3|2' ]]
+  # Without that line another key is not taken for the same: the table waits.
+  cdc-policy rotate-key --finish "$DIR/keys" >/dev/null
+  sed -i '/^person/d' "$DIR/keys"
+  sql "INSERT INTO people VALUES ('d', 'a')"
+  pass
+  [[ $(in_warehouse "SELECT parked FROM _cdc_tables") == 'the table has another key now' ]]
+}
+
+@test "hashed keys and addresses join across tables, databases and restarts, and what is counted by them is what the source counts" {
+  sql 'CREATE TABLE users (id int PRIMARY KEY, email text, company text, state text)' 'CREATE TABLE merge_requests (id int PRIMARY KEY, author_id int REFERENCES users, merged_at timestamptz)' \
+    'CREATE TABLE licenses (company text PRIMARY KEY, seats int)' 'CREATE PUBLICATION pgcdc FOR ALL TABLES' \
+    "INSERT INTO users SELECT n, CASE n % 3 WHEN 0 THEN 'User' ELSE 'user' END || n || '@example.com', 'Company ' || n % 7, CASE n % 5 WHEN 0 THEN 'blocked' ELSE 'active' END FROM generate_series(1, 300) n" \
+    "INSERT INTO merge_requests SELECT n, n * 7 % 300 + 1, '2026-09-01Z'::timestamptz + n * interval '3 hours' FROM generate_series(1, 700) n" \
+    "INSERT INTO licenses SELECT 'Company ' || n, 50 + n FROM generate_series(0, 6) n"
+  local app=$DSN billing
+  pipeline_make "$DIR"
+  sed -i 's|^clear = green$|clear = green,yellow|' "$DIR/pipeline.ini"
+  new_policy public.users id int orange hash:user - public.users email text orange hash:email - public.users company text orange hash:company - public.users state text green keep - \
+    public.merge_requests id int green keep - public.merge_requests author_id int orange hash:user - public.merge_requests merged_at time green keep - \
+    public.licenses company text orange hash:company - public.licenses seats int yellow keep -
+  cdc-policy check --config "$DIR/pipeline.ini" --source shop
+  pipeline_begin "$DIR"
+  # Another database of the same company, with a pipeline of its own and the same keys.
+  fresh_database privacy_billing
+  billing=$DSN
+  sql 'CREATE TABLE accounts (id int PRIMARY KEY, mail text, user_id int, plan text)' 'CREATE PUBLICATION pgcdc FOR ALL TABLES' \
+    "INSERT INTO accounts SELECT n, ' USER' || n * 2 || '@Example.com ', n * 2, 'gold' FROM generate_series(1, 200) n"
+  local first=$DIR
+  mkdir p2
+  DIR=$PWD/p2 SLOT=${SLOT}_b pipeline_make "$PWD/p2"
+  cp -p "$first/keys" p2/keys
+  DIR=$PWD/p2 new_policy public.accounts id int green keep - public.accounts mail text orange hash:email - public.accounts user_id int orange hash:user - public.accounts plan text green keep -
+  pipeline_begin "$PWD/p2"
+  # Later, by other processes.
+  sql "UPDATE accounts SET plan = 'silver', mail = 'user7@example.com' WHERE id = 1" "INSERT INTO accounts VALUES (201, 'User1@example.com', 1, 'gold')"
+  pipeline_pass "$PWD/p2"
+  export PGDATABASE=privacy_$BATS_TEST_NUMBER DSN=$app
+  sql "INSERT INTO users VALUES (301, 'user400@example.com', 'Company 1', 'active')" "UPDATE merge_requests SET author_id = 301 WHERE id % 50 = 0" "UPDATE users SET state = 'blocked' WHERE id = 8"
+  pass
+  [[ -z $(in_warehouse "SELECT 1 FROM users WHERE id || email || company GLOB '*[g-zG-Z@ ]*'") ]]
+
+  # MR rate: merged requests for each active author, by month. License utilization: active users for each seat.
+  local rate="SELECT %s, count(*), count(DISTINCT u.id) FROM merge_requests m JOIN users u ON u.id = m.author_id WHERE u.state = 'active' GROUP BY 1 ORDER BY 1"
+  local use="SELECT l.seats, count(*) FROM licenses l JOIN users u ON u.company = l.company WHERE u.state = 'active' GROUP BY l.company, l.seats ORDER BY 1"
+  # shellcheck disable=SC2059 # a statement with a hole
+  diff <(printf "$rate" "to_char(m.merged_at AT TIME ZONE 'UTC', 'YYYY-MM')" | sql) <(in_warehouse "$(printf "$rate" 'substr(m.merged_at, 1, 7)')")
+  diff <(sql "$use") <(in_warehouse "$use")
+  [[ $(sql "$use" | wc -l) == 7 ]]
+  # Across databases, by address and by key.
+  sql 'SELECT lower(trim(email)), id FROM users' | sort >users
+  on_billing() { psql -XqAt -d "$billing" -c "$1" | sort; }
+  across="ATTACH '$PWD/p2/warehouse.db' AS b; SELECT count(*), (SELECT count(*) FROM b.accounts a JOIN users u ON u.id = a.user_id) FROM b.accounts a JOIN users u ON u.email = a.mail"
+  [[ $(in_warehouse "$across") == "$(join -t '|' -j 1 <(on_billing 'SELECT lower(trim(mail)) FROM accounts') users | wc -l)|$(join <(cut -d'|' -f2 users | sort) <(on_billing 'SELECT user_id FROM accounts') | wc -l)" ]]
+  [[ $(in_warehouse "$across") == '152|151' ]]
+}

@@ -77,6 +77,8 @@ std::string_view word_of(Reason reason) {
       return "repinned";
     case Reason::retyped:
       return "retyped";
+    case Reason::key_rotates:
+      return "key_rotates";
     case Reason::key_withheld:
       return "key_withheld";
   }

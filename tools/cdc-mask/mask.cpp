@@ -63,7 +63,12 @@ void Mask::source(const Line& line, io::LineWriter& out) {
 
 void Mask::write_policy(io::LineWriter& out) {
   std::string key_ids = "[";
-  if (ruling_.policy->has_hash()) json::append_string(key_ids, ruling_.keys->active_id());
+  if (ruling_.policy->has_hash()) {
+    for (const std::string& id : ruling_.keys->ids_in_use()) {
+      if (key_ids.size() > 1) key_ids.push_back(',');
+      json::append_string(key_ids, id);
+    }
+  }
   key_ids.push_back(']');
   json::ObjectWriter object(out.buffer());
   object.text("op", "policy").text("sha256", ruling_.policy->sha256()).raw("key_ids", key_ids).close();

@@ -131,6 +131,38 @@ Proposal by_itself(const SourceTable& table, std::size_t at) {
   }
 }
 
+// What the values look like may make a proposal stricter; milder only where nothing was known, and they were many of few words.
+Proposal by_looks(Proposal made, Looks looks) {
+  const bool unsure = made.why.starts_with("unsure");
+  const bool keeps = made.action == "keep";
+  switch (looks) {
+    case Looks::unknown:
+      return made;
+    case Looks::words:
+      if (unsure) return {"yellow", "keep", "a word of a short list, by its values: have a look"};
+      return made;
+    case Looks::uuids:
+      if (unsure || keeps) return {"red", "hash", "UUIDs, by its values"};
+      return made;
+    case Looks::emails:
+      if (made.action == "hash:email") return made;
+      return {"orange", "hash:email", "e-mail addresses, by its values"};
+    case Looks::addresses:
+      if (unsure || keeps) return {"orange", "drop", "IP addresses, by its values"};
+      return made;
+    case Looks::urls:
+      if (unsure || keeps) return {"red", "drop", "URLs, by its values"};
+      return made;
+    case Looks::secrets:
+      if (unsure || keeps) return {"red", "drop", "may be credentials, by its values"};
+      return made;
+    case Looks::prose:
+      if (unsure || keeps) return {"red", "drop", "a text that somebody wrote, by its values"};
+      return made;
+  }
+  return made;
+}
+
 class Draft {
  public:
   explicit Draft(std::span<const SourceTable> tables) : tables_(tables) {
@@ -154,7 +186,7 @@ class Draft {
         return made;
       }
     }
-    Proposal made = by_itself(table, at);
+    Proposal made = by_looks(by_itself(table, at), table.looks[at]);
     if (!policy::is_key(table.schema, column)) return made;
     const Kind kind = policy::kind_of(column);
     if (kind == Kind::integer || kind == Kind::uuid) return {"green", "keep", "surrogate key"};

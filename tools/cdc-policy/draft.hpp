@@ -1,5 +1,5 @@
 // cdc-policy: a first policy for tables that nobody has classified yet: a proposal with a class and a reason for each column. Unsure
-// means red and dropped. Knows names, types, comments and statistics; sees no value. Pure.
+// means red and dropped. Knows names, types, comments and what values look like; sees no value. Pure.
 #pragma once
 
 #include <optional>

@@ -52,6 +52,23 @@ int main(int argc, char** argv) {
            })
       .words("FILE", new_key_file, 1, 1, "Where to put it, mode 0600");
 
+  std::vector<std::string> keys_file;
+  bool finish = false;
+  command
+      .sub("rotate-key", "Make the key that is to take over, or let it take over",
+           [&] {
+             tool::hold_secrets();
+             std::string text = io::read_secret(keys_file.front());
+             cdc_policy::Rotation rotation = cdc_policy::rotate(text, keys_file.front(), finish);
+             crypto::wipe(text);
+             io::replace_secret(keys_file.front(), rotation.file);
+             crypto::wipe(rotation.file);
+             io::write_all(STDOUT_FILENO, rotation.id + "\n");
+             return base::Exit::done;
+           })
+      .flag("finish", finish, "The next key makes all hashes from now on, the active one is kept for look-ups")
+      .words("FILE", keys_file, 1, 1, "The keys file");
+
   cdc_policy::Options options;
   const auto with_policy = [&](tool::Command& sub) -> tool::Command& {
     return sub.text("policy", "FILE", options.policy, "Policy: one rule a line, see cdc-policy(5)").required();
@@ -71,6 +88,7 @@ int main(int argc, char** argv) {
                               [&] { return cdc_policy::check(options); }));
   with_tables(check);
   with_pins(check);
+  check.text("keys", "FILE", options.keys, "Keys file; tells whether a key may rotate");
   tool::Command& explain = with_policy(
       command.sub("explain", "Say what decides over a column", [&] { return cdc_policy::explain(options); }));
   with_tables(explain);
@@ -84,6 +102,7 @@ int main(int argc, char** argv) {
                                      [&] { return cdc_policy::draft(options); });
   with_tables(draft);
   draft.text("wanted", "FILE", options.wanted, "Names or queries of what analysts use: rules for just that");
+  draft.number("sample", "ROWS", options.sample, "Look at the values of so many rows of each table; 0: at none");
   tool::Command& publication = with_policy(command.sub("publication", "Print the publication that a policy needs",
                                                        [&] { return cdc_policy::publication(options); }));
   with_tables(publication);
@@ -95,6 +114,7 @@ int main(int argc, char** argv) {
   accept.words("COLUMN", options.words, 0, 100000, "SCHEMA.TABLE.COLUMN; without any all of all tables");
 
   std::string keys_path;
+  std::string key;
   std::string domain;
   bool exact = false;
   bool wide = false;
@@ -105,13 +125,14 @@ int main(int argc, char** argv) {
              std::string secret = io::read_secret(keys_path);
              const policy::Keys keys(secret, keys_path);
              crypto::wipe(secret);
-             HashLines filter(cdc_policy::LookUp(keys, domain, exact, wide));
+             HashLines filter(cdc_policy::LookUp(keys, key, domain, exact, wide));
              return tool::run_filter(filter);
            })
       .text("keys", "FILE", keys_path, "Keys for hashes; nobody but its owner may read it")
       .required()
       .text("domain", "NAME", domain, "Domain of the hash, as the rule says it")
       .required()
+      .text("key", "ID", key, "Another key than the one that makes the domain's hashes, say a retired one")
       .flag("exact", exact, "The column is part of a key: hash the value as it stands")
       .flag("wide", wide, "All 256 bits, for a rule that ends in :256");
 

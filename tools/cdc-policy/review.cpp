@@ -107,7 +107,7 @@ std::string summary(const Policy& policy, const std::string& source, std::span<c
 }
 
 std::vector<Finding> review(const Policy& policy, const std::string& source, std::span<const SourceTable> tables,
-                            const policy::PinBook::Tables* pins) {
+                            const policy::PinBook::Tables* pins, const policy::Keys* keys) {
   std::vector<Finding> findings;
   std::map<std::string, Outcome> primary;  // by full name
   std::set<const Rule*> deciding;
@@ -145,6 +145,15 @@ std::vector<Finding> review(const Policy& policy, const std::string& source, std
     const bool kept = outcome.leaves == Leaves::clear || outcome.leaves == Leaves::hashed;
     if (policy::is_key(schema, column) && !kept && passes(policy, source, *row.table)) {
       add("key_hidden", name, "is part of the key, and " + treatment_of(outcome));
+    }
+    if (keys != nullptr && outcome.leaves == Leaves::hashed && policy::is_key(schema, column) &&
+        outcome.rules.front()->form != policy::HashForm::compat) {
+      const std::string domain = policy::hash_domain(*outcome.rules.front(), schema, column);
+      if (keys->next_id_for(domain) != nullptr) {
+        add("key_rotates", name,
+            "is hashed and part of the key, which cannot change: give the keys file a line '" + domain + ", key, " +
+                keys->id_for(domain) + "', with tabs");
+      }
     }
     const double distinct = row.table->distinct[row.column];
     if (outcome.leaves == Leaves::hashed && distinct > 0 && distinct < kFewValues && !policy::is_key(schema, column)) {

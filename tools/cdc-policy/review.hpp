@@ -9,6 +9,7 @@
 
 #include "cdc-policy/outcome.hpp"
 #include "cdc-policy/tables.hpp"
+#include "policy/keys.hpp"
 #include "policy/pins.hpp"
 #include "policy/rule.hpp"
 
@@ -27,6 +28,8 @@ namespace cdc_policy {
 ///   condition_missing  a condition on a column that the table does not have: the strictest rule always counts
 ///   sent_in_vain       the publication sends a column that the policy does not need
 ///   name_taken         a second output has the name of a column
+///   key_rotates        a hashed column of a key whose domain another key is to take over: cdc-mask would refuse the table (only with
+///                      keys)
 struct Finding {
   std::string what;
   std::string where;  ///< a column, or `FILE:LINE` of a rule
@@ -37,10 +40,11 @@ struct Finding {
 [[nodiscard]] std::string summary(const policy::Policy& policy, const std::string& source,
                                   std::span<const SourceTable> tables);
 
-/// in   pins  of the source; nullptr: not asked
+/// in   pins, keys  of the source; nullptr: not asked
 /// out  every finding, sorted; `sent_in_vain` is no defect, all others are
 [[nodiscard]] std::vector<Finding> review(const policy::Policy& policy, const std::string& source,
-                                          std::span<const SourceTable> tables, const policy::PinBook::Tables* pins);
+                                          std::span<const SourceTable> tables, const policy::PinBook::Tables* pins,
+                                          const policy::Keys* keys);
 
 /// One column: what decides, what else names it, what it is called in the warehouse, its pin.
 /// err  refused/no_such_column

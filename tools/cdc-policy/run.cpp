@@ -11,8 +11,11 @@
 #include "cdc-policy/draft.hpp"
 #include "cdc-policy/review.hpp"
 #include "cdc-policy/tables.hpp"
+#include "crypto/digest.hpp"
 #include "io/file.hpp"
 #include "io/line_writer.hpp"
+#include "io/secret_file.hpp"
+#include "tool/command.hpp"
 #include "tool/filter.hpp"
 
 namespace cdc_policy {
@@ -28,12 +31,14 @@ policy::Policy read_policy(const std::string& path, const std::string& clear) {
 }
 
 std::vector<SourceTable> tables_of(const Options& options) {
-  if (options.stream) return read_stream(STDIN_FILENO);
+  if (options.stream) return read_stream(STDIN_FILENO, options.sample);
   tool::catch_stop_signals();
   pg::Connection session = pg::Connection::open(options.dsn, pg::Mode::plain, "cdc-policy");
   session.show_server_words(true);
   session.interrupt_when([] { return tool::stop_asked(); });
-  return read_catalog(session, options.publication);
+  std::vector<SourceTable> tables = read_catalog(session, options.publication);
+  if (options.sample > 0) sample(session, options.sample, tables);
+  return tables;
 }
 
 std::optional<policy::PinBook> pins_of(const Options& options) {
@@ -59,9 +64,17 @@ Exit check(const Options& options) {
   }
   const std::vector<SourceTable> tables = tables_of(options);
   std::optional<policy::PinBook> pins = pins_of(options);
+  std::optional<policy::Keys> keys;
+  if (!options.keys.empty()) {
+    tool::hold_secrets();
+    std::string secret = io::read_secret(options.keys);
+    keys.emplace(secret, options.keys);
+    crypto::wipe(secret);
+  }
   std::string text = summary(policy, options.source, tables);
   bool is_good = true;
-  for (const Finding& finding : review(policy, options.source, tables, pins ? &pins->of(options.source) : nullptr)) {
+  for (const Finding& finding :
+       review(policy, options.source, tables, pins ? &pins->of(options.source) : nullptr, keys ? &*keys : nullptr)) {
     text += "finding\t" + finding.what + "\t" + finding.where + "\t" + finding.words + "\n";
     is_good = is_good && finding.what == "sent_in_vain";
   }
@@ -89,6 +102,7 @@ Exit diff(const Options& options) {
 }
 
 Exit draft(const Options& options) {
+  if (options.sample > 0) tool::hold_secrets();
   std::optional<std::string> wanted;
   if (!options.wanted.empty()) {
     wanted = io::read_file(options.wanted);

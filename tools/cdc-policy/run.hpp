@@ -18,8 +18,10 @@ struct Options {
   std::string dsn;
   std::string publication;
   std::string pins;
+  std::string keys;
   std::string wanted;
-  bool stream = false;  ///< tables come from a change stream on standard input instead of a catalog
+  std::uint64_t sample = 0;  ///< rows of each table of which draft looks at the values
+  bool stream = false;       ///< tables come from a change stream on standard input instead of a catalog
   std::vector<std::string> words;
 };
 

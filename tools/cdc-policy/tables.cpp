@@ -12,12 +12,15 @@
 #include "json/tokens.hpp"
 #include "pg/catalog.hpp"
 #include "pg/slot.hpp"
+#include "policy/kind.hpp"
 
 namespace cdc_policy {
 namespace {
 
 using base::Exit;
 using base::Failure;
+
+constexpr std::size_t kLooked = 200;  // of a value are looked at
 
 // A JSON array of texts, as the server made it.
 std::vector<std::string> texts_of(std::string_view array) {
@@ -41,6 +44,7 @@ SourceTable plain_table(change::Schema schema) {
   table.schema = std::move(schema);
   table.comments.resize(count);
   table.distinct.resize(count);
+  table.looks.assign(count, Looks::unknown);
   table.sent.assign(count, true);
   return table;
 }
@@ -140,10 +144,58 @@ std::vector<SourceTable> read_catalog(pg::Connection& session, const std::string
   return sorted(std::move(tables));
 }
 
-std::vector<SourceTable> read_stream(int descriptor) {
+void sample(pg::Connection& session, std::uint64_t rows, std::vector<SourceTable>& tables) {
+  // What the server says of a statement on rows may hold a value of them.
+  session.show_server_words(false);
+  for (SourceTable& table : tables) {
+    std::string list;
+    std::vector<std::size_t> columns;
+    for (std::size_t i = 0; i < table.schema.columns.size(); ++i) {
+      const change::Column& column = table.schema.columns[i];
+      if (policy::kind_of(column) != policy::Kind::text) continue;
+      list += (list.empty() ? "left(" : ", left(") + change::quote_identifier(column.name) + "::pg_catalog.text, " +
+              std::to_string(kLooked) + ")";
+      columns.push_back(i);
+    }
+    if (columns.empty()) continue;
+    const pg::Result found = session.query(
+        "SELECT " + list + " FROM " + table.schema.table + " LIMIT " + std::to_string(rows), "look at rows");
+    for (std::size_t i = 0; i < columns.size(); ++i) {
+      Shape shape;
+      for (std::size_t row = 0; row < found.rows(); ++row) {
+        if (!found.is_null(row, i)) shape.add(found.text(row, i));
+      }
+      table.looks[columns[i]] = shape.looks();
+    }
+  }
+}
+
+namespace {
+
+// The shapes of one table's columns, from rows of a stream.
+struct Sampled {
+  std::uint64_t rows = 0;
+  std::map<std::string, Shape, std::less<>> columns;
+};
+
+void look_at(const change::Line& line, Sampled& sampled) {
+  ++sampled.rows;
+  json::Value(line.tokens, line.index_of(line.after)).each_member([&](std::string_view name, const json::Value& value) {
+    if (value.kind() != json::Kind::string) return;
+    auto shape = sampled.columns.find(name);
+    if (shape == sampled.columns.end()) shape = sampled.columns.emplace(name, Shape{}).first;
+    const std::string text = value.as_text();
+    shape->second.add(std::string_view(text).substr(0, kLooked));
+  });
+}
+
+}  // namespace
+
+std::vector<SourceTable> read_stream(int descriptor, std::uint64_t rows) {
   io::LineReader reader(descriptor);
   change::Parser parser;
   std::map<std::string, SourceTable> tables;
+  std::map<std::string, Sampled, std::less<>> samples;
   for (std::string_view text;;) {
     const auto status = reader.next(text);
     if (status == io::LineReader::Status::more) {
@@ -151,7 +203,18 @@ std::vector<SourceTable> read_stream(int descriptor) {
       continue;
     }
     if (status == io::LineReader::Status::cut) throw Failure(Exit::retry, "cut_short", "the input ended inside a line");
-    if (status == io::LineReader::Status::end) return sorted(std::move(tables));
+    if (status == io::LineReader::Status::end) {
+      for (auto& [name, table] : tables) {
+        for (std::size_t i = 0; i < table.looks.size(); ++i) {
+          const auto& columns = samples[name].columns;
+          const change::Column& column = table.schema.columns[i];
+          const auto shape = columns.find(column.name);
+          if (shape != columns.end() && policy::kind_of(column) == policy::Kind::text)
+            table.looks[i] = shape->second.looks();
+        }
+      }
+      return sorted(std::move(tables));
+    }
     const change::Line& line = parser.parse(text);
     if (line.op == change::Op::policy) {
       throw Failure(Exit::data, "already_masked", "the stream has been masked: it does not have all columns any more");
@@ -160,6 +223,10 @@ std::vector<SourceTable> read_stream(int descriptor) {
       change::Schema schema = change::decode_schema(line.root());
       const std::string name = schema.table;
       tables[name] = plain_table(std::move(schema));
+    }
+    if (rows > 0 && line.after != nullptr) {
+      Sampled& sampled = samples[std::string(line.table)];
+      if (sampled.rows < rows) look_at(line, sampled);
     }
   }
 }

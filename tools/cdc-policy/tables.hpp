@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "cdc-policy/shape.hpp"
 #include "change/types.hpp"
 #include "pg/connection.hpp"
 
@@ -22,11 +23,13 @@ struct Reference {
 ///
 /// comments  of its columns, in their order; empty where there is none
 /// distinct  how many values each column has, as the planner believes: 0 when it does not know, below 0 a share of the rows
+/// looks     what the values of each text column look like; of the others, and without a sample, nothing is known
 /// sent      the publication sends the column; all are when there is no publication
 struct SourceTable {
   change::Schema schema;
   std::vector<std::string> comments;
   std::vector<double> distinct;
+  std::vector<Looks> looks;
   std::vector<bool> sent;
   std::vector<Reference> references;
 };
@@ -36,11 +39,18 @@ struct SourceTable {
 /// err  refused/no_publication, those of the session
 [[nodiscard]] std::vector<SourceTable> read_catalog(pg::Connection& session, const std::string& publication);
 
+/// Looks at the first rows of each table.
+///
+/// in   rows    of each table; the tables' looks are filled in
+/// err  those of the session; denied/denied for a table that the account may not read
+void sample(pg::Connection& session, std::uint64_t rows, std::vector<SourceTable>& tables);
+
 /// The tables that a change stream describes, as last described: a stream of pgcdc-read or pgcdc-snapshot, not masked.
 ///
+/// in   rows  of each table that are looked at
 /// out  by name
 /// err  data/... as change::Parser; data/already_masked when a policy line stands in it
-[[nodiscard]] std::vector<SourceTable> read_stream(int descriptor);
+[[nodiscard]] std::vector<SourceTable> read_stream(int descriptor, std::uint64_t rows);
 
 /// in   text  `schema.table.column`, quoted as in SQL
 /// err  usage/bad_column

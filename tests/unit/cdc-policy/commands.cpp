@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include "base/failure.hpp"
+
 namespace {
 
 const std::string kKeys = "k1\tactive\t" + std::string(64, 'a') + "\n";
@@ -10,7 +12,7 @@ const std::string kKeys = "k1\tactive\t" + std::string(64, 'a') + "\n";
 std::string look_up(std::string_view domain, std::string_view value, bool exact, bool wide) {
   const policy::Keys keys(kKeys, "keys");
   std::string into;
-  cdc_policy::LookUp(keys, domain, exact, wide).append(value, into);
+  cdc_policy::LookUp(keys, "", domain, exact, wide).append(value, into);
   return into;
 }
 
@@ -19,6 +21,24 @@ TEST(NewKey, IsAKeysFileWithAnotherKeyEachTime) {
   const std::string second = cdc_policy::new_keys_file();
   EXPECT_NO_THROW(policy::Keys(first, "keys"));
   EXPECT_NE(first.substr(first.size() - 65), second.substr(second.size() - 65));
+}
+
+TEST(Rotate, MakesANextKeyAndThenLetsItTakeOver) {
+  const std::string before =
+      "# mine\nold\tretired\t" + std::string(64, 'b') + "\n" + kKeys + "d\tkey\told\nd\tsalt\tnext\n";
+  const cdc_policy::Rotation begun = cdc_policy::rotate(before, "keys", false);
+  EXPECT_TRUE(begun.file.starts_with(before + begun.id + "\tnext\t"));
+  EXPECT_EQ(*policy::Keys(begun.file, "keys").next_id_for("email"), begun.id);
+  EXPECT_THROW(static_cast<void>(cdc_policy::rotate(begun.file, "keys", false)), base::Failure);
+
+  const cdc_policy::Rotation ended = cdc_policy::rotate(begun.file, "keys", true);
+  EXPECT_EQ(ended.id, begun.id);
+  const policy::Keys keys(ended.file, "keys");
+  EXPECT_EQ(keys.id_for("email"), begun.id);
+  EXPECT_EQ(keys.id_for("d"), "old");
+  EXPECT_EQ(keys.salt("d"), "next") << "a salt's text is not read as a state";
+  EXPECT_NE(ended.file.find("\nk1\tretired\t"), std::string::npos);
+  EXPECT_THROW(static_cast<void>(cdc_policy::rotate(ended.file, "keys", true)), base::Failure);
 }
 
 TEST(LookUp, HasACanonicalFormForEmailOnlyAndNotForKeys) {

@@ -14,7 +14,7 @@ const std::string kHex = "00112233445566778899aabbccddeeff00112233445566778899aa
 std::string hash(std::string_view domain, std::string_view value, bool wide = false) {
   const policy::Keys keys("k1\tactive\t" + kHex + "\n", "keys");
   char digits[policy::Hasher::kWideDigits];
-  const std::size_t count = keys.hasher(domain)(value, wide, digits);
+  const std::size_t count = keys.hasher(keys.id_for(domain), domain)(value, wide, digits);
   return {digits, count};
 }
 
@@ -45,7 +45,25 @@ TEST(Hash, OfOneValueDiffersFromDomainToDomain) { EXPECT_NE(hash("email", "x"), 
 TEST(Keys, KnowTheActiveOne) {
   const policy::Keys keys("# comment\n\nold\tretired\t" + kHex + "\nk2\tactive\t" + std::string(64, 'a') + "\n",
                           "keys");
-  EXPECT_EQ(keys.active_id(), "k2");
+  EXPECT_EQ(keys.id_for("email"), "k2");
+  EXPECT_EQ(keys.next_id_for("email"), nullptr);
+  EXPECT_EQ(keys.ids_in_use(), std::vector<std::string>{"k2"});
+}
+
+TEST(Keys, TellWhichKeyMakesADomainsHashesAndWhichIsNext) {
+  const policy::Keys keys("user_id\tkey\told\nold\tretired\t" + kHex + "\nk2\tactive\t" + std::string(64, 'a') +
+                              "\nk3\tnext\t" + std::string(64, 'b') + "\n",
+                          "keys");
+  EXPECT_EQ(keys.id_for("email"), "k2");
+  ASSERT_NE(keys.next_id_for("email"), nullptr);
+  EXPECT_EQ(*keys.next_id_for("email"), "k3");
+  EXPECT_EQ(keys.id_for("user_id"), "old");
+  EXPECT_EQ(keys.next_id_for("user_id"), nullptr) << "a held domain does not rotate";
+  EXPECT_EQ(keys.ids_in_use(), (std::vector<std::string>{"k2", "old", "k3"}));
+  char held[policy::Hasher::kWideDigits];
+  keys.hasher("old", "email")("jane@example.com", true, held);
+  EXPECT_EQ(std::string(held, sizeof held), hash("email", "jane@example.com", true));
+  EXPECT_THROW(static_cast<void>(keys.hasher("k9", "email")), base::Failure);
 }
 
 TEST(Keys, RefuseEveryMistakeWithoutShowingTheKey) {
@@ -56,11 +74,15 @@ TEST(Keys, RefuseEveryMistakeWithoutShowingTheKey) {
   EXPECT_NE(refusal("k1\tactive\t" + kHex + "\tmore\n"), "");
   EXPECT_NE(refusal("1k\tactive\t" + kHex + "\n"), "");
   EXPECT_NE(refusal("k1\tActive\t" + kHex + "\n"), "");
+  const std::string one = "k1\tactive\t" + kHex + "\n";
+  EXPECT_EQ(refusal(one + "k2\tnext\t" + kHex + "\nk3\tnext\t" + kHex + "\n"), "keys:3: two keys are next");
+  EXPECT_EQ(refusal("d\tkey\tk2\n" + one), "keys:1: there is no key with the id that the domain is to have");
+  EXPECT_EQ(refusal(one + "d\tkey\tk1\nd\tkey\tk1\n"), "keys:3: a domain has two keys, or no name");
 }
 
 TEST(Keys, AWrittenLineIsRead) {
-  const policy::Keys keys(policy::Keys::format_line("k9", std::string(32, '\x7f')), "keys");
-  EXPECT_EQ(keys.active_id(), "k9");
+  const policy::Keys keys(policy::Keys::format_line("k9", "active", std::string(32, '\x7f')), "keys");
+  EXPECT_EQ(keys.id_for("email"), "k9");
 }
 
 std::string canonical(std::string_view text) {

@@ -44,7 +44,7 @@ class Outputs : public testing::Test {
         kKey + rules, "p", policy::ClearClasses("green,yellow"),
         [](const std::string& name) { return name == "internal" ? std::optional<std::string>("7\n") : std::nullopt; }));
     pins_.clear();
-    planner_.emplace(*policy_, &keys_, "main", pins_);
+    planner_.emplace(*policy_, keys_.get(), "main", pins_);
     plan_ = planner_->plan(schema);
   }
   std::string refusal(const std::string& rules) {
@@ -71,7 +71,18 @@ class Outputs : public testing::Test {
   }
   void replan(const change::Schema& schema) { plan_ = planner_->plan(schema); }
 
-  policy::Keys keys_{"k1\tactive\t" + std::string(64, 'a') + "\nnames\tsalt\tpepper\n", "keys"};
+  // in   more  lines beside the active key k1
+  void give_keys(const std::string& more) {
+    planner_.reset();
+    keys_ = std::make_unique<policy::Keys>("k1\tactive\t" + std::string(64, 'a') + "\n" + more, "keys");
+  }
+  std::string hash(const std::string& id, const std::string& domain, const std::string& value) {
+    char hex[policy::Hasher::kWideDigits];
+    return std::string(hex, keys_->hasher(id, domain)(value, false, hex));
+  }
+
+  std::unique_ptr<policy::Keys> keys_ =
+      std::make_unique<policy::Keys>("k1\tactive\t" + std::string(64, 'a') + "\nnames\tsalt\tpepper\n", "keys");
   std::optional<policy::Policy> policy_;
   policy::PinBook::Tables pins_;
   std::optional<policy::Planner> planner_;
@@ -206,6 +217,78 @@ TEST_F(Outputs, TextsOfAnyTypeGoTogetherAndBecomeText) {
   EXPECT_EQ(plan_.schema.columns[2].typmod, -1);
   use(rule("name", "keep", "red>yellow", "parent_id is null") + rule("name", "null", "red"), schema);
   EXPECT_EQ(plan_.schema.columns[2].type, "varchar");
+}
+
+const std::string kNext = "k2\tnext\t" + std::string(64, 'b') + "\n";
+
+TEST_F(Outputs, AHashSaysWhichKeyMadeIt) {
+  use(rule("name", "hash:n", "red") + rule("email", "hash-compat:names", "red"));
+  EXPECT_EQ(plan_.schema.columns[2].action, "hash:n by k1");
+  EXPECT_EQ(plan_.schema.columns[2].bind, "1.3/k1");
+  EXPECT_EQ(plan_.schema.columns[3].action, "hash-compat:names") << "that one has a salt, and no key";
+  EXPECT_EQ(plan_.schema.columns[3].bind, "1.4");
+}
+
+TEST_F(Outputs, WhileAKeyRotatesEveryHashLeavesTwice) {
+  give_keys(kNext + "fixed\tkey\tk1\n");
+  use(rule("name", "hash:n", "red") + rule("name", "hash as own", "red") + rule("email", "hash:fixed", "red"));
+  ASSERT_EQ(plan_.schema.columns.size(), 7u);
+  const change::Column& next = plan_.schema.columns[3];
+  EXPECT_EQ(next.name, "name__k2");
+  EXPECT_EQ(next.bind, "1.3/k2");
+  EXPECT_EQ(next.action, "hash:n by k2");
+  EXPECT_EQ(next.has_default, true) << "older rows do not have it";
+  EXPECT_EQ(plan_.schema.columns[5].name, "own__k2");
+  EXPECT_EQ(plan_.schema.columns[5].bind, "1.3/own/k2");
+  EXPECT_EQ(plan_.schema.columns[6].bind, "1.4/k1") << "held by its key";
+  const std::string own = "public.groups.name";
+  EXPECT_EQ(masked("c", R"("after":{"id":1,"parent_id":5,"name":"x","email":null})"),
+            R"("after":{"id":1,"parent_id":5,"name":")" + hash("k1", "n", "x") + R"(","name__k2":")" +
+                hash("k2", "n", "x") + R"(","own":")" + hash("k1", own, "x") + R"(","own__k2":")" +
+                hash("k2", own, "x") + R"(","email":null})");
+  EXPECT_EQ(masked("u", R"("after":{"id":1,"parent_id":5,"email":null},"unchanged":["name"])"),
+            R"("after":{"id":1,"parent_id":5,"email":null},"unchanged":["name","name__k2","own","own__k2"])");
+}
+
+TEST_F(Outputs, WhatANextKeyMadeIsTheColumnOnceThatKeyIsActive) {
+  give_keys(kNext);
+  use(rule("name", "hash:n", "red", "parent_id is null") + rule("name", "null", "red"));
+  const change::Column next = plan_.schema.columns[3];
+  keys_ = std::make_unique<policy::Keys>(
+      "k1\tretired\t" + std::string(64, 'a') + "\nk2\tactive\t" + std::string(64, 'b') + "\n", "keys");
+  use(rule("name", "hash:n", "red", "parent_id is null") + rule("name", "null", "red"));
+  EXPECT_EQ(plan_.schema.columns.size(), 3u);
+  EXPECT_EQ(plan_.schema.columns[2].name, "name");
+  EXPECT_EQ(plan_.schema.columns[2].bind, next.bind);
+  EXPECT_EQ(plan_.schema.columns[2].action, next.action);
+}
+
+TEST_F(Outputs, AColumnThatIsThereIsNotOverwrittenByANextKeysHashes) {
+  give_keys(kNext);
+  change::Schema schema = groups();
+  schema.columns[2].name = "email__k2";
+  try {
+    use(rule("email", "hash:e", "red") + rule("email__k2", "null", "red"), schema);
+    FAIL();
+  } catch (const base::Failure& failure) {
+    EXPECT_EQ(failure.slug, "name_taken");
+  }
+}
+
+TEST_F(Outputs, TheKeyOfARowDoesNotRotate) {
+  give_keys(kNext);
+  change::Schema schema = groups();
+  schema.columns[2].identity = schema.columns[2].pk = true;
+  try {
+    use(rule("name", "hash:n", "red"), schema);
+    FAIL();
+  } catch (const base::Failure& failure) {
+    EXPECT_EQ(failure.slug, "key_rotates");
+    EXPECT_NE(failure.message.find("'n, key, k1'"), std::string::npos) << failure.message;
+  }
+  give_keys(kNext + "n\tkey\tk1\n");
+  use(rule("name", "hash:n", "red"), schema);
+  EXPECT_TRUE(plan_.passes);
 }
 
 TEST_F(Outputs, PartsInAnotherOrderAreRefused) {

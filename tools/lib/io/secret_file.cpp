@@ -60,4 +60,15 @@ bool create_secret(const std::string& path, std::string_view content) {
   return true;
 }
 
+void replace_secret(const std::string& path, std::string_view content) {
+  const std::string fresh = path + ".new";
+  if (!create_secret(fresh, content)) {
+    throw base::Failure(base::Exit::refused, "file_exists",
+                        fresh + ": exists: somebody else changes the file now, or was killed doing so; then remove it");
+  }
+  if (::rename(fresh.c_str(), path.c_str()) != 0) throw_errno(errno, "replace", path);
+  const std::size_t slash = path.rfind('/');
+  sync_folder(slash == std::string::npos ? "." : path.substr(0, slash + 1));
+}
+
 }  // namespace io

@@ -21,4 +21,9 @@ namespace io {
 /// err  as io/file.hpp
 [[nodiscard]] bool create_secret(const std::string& path, std::string_view content);
 
+/// Puts another content in the place of a secrets file, whole and durable, mode 0600.
+///
+/// err  refused/file_exists when PATH.new is there: somebody else is at it, or was killed; as io/file.hpp
+void replace_secret(const std::string& path, std::string_view content);
+
 }  // namespace io

@@ -4,6 +4,8 @@
 #include "policy/keys.hpp"
 
 #include <algorithm>
+#include <set>
+#include <tuple>
 
 #include "base/encoding.hpp"
 #include "base/failure.hpp"
@@ -49,6 +51,7 @@ std::size_t Hasher::operator()(std::string_view value, bool wide, char* into) co
 Keys::Keys(std::string_view text, const std::string& file_name) {
   std::size_t number = 0;
   bool has_active = false;
+  std::vector<std::tuple<std::size_t, std::string, std::string>> held;  // line, domain, key: keys may stand below
   const auto bad = [&](const std::string& what) {
     wipe();
     throw base::Failure(base::Exit::usage, "bad_keys",
@@ -73,11 +76,17 @@ Keys::Keys(std::string_view text, const std::string& file_name) {
       if (!salts_.try_emplace(std::string(id), line.substr(second + 1)).second) bad("two salts are of the same domain");
       continue;
     }
+    if (state == "key") {
+      held.emplace_back(number, id, line.substr(second + 1));
+      continue;
+    }
     if (!is_id(id)) bad("an id is 1 to 16 of a-z and 0-9, and begins with a letter");
     for (const Key& key : keys_) {
       if (key.id == id) bad("two keys have the same id");
     }
-    if (state != "active" && state != "retired") bad("a key's state is active or retired; a salt's is salt");
+    if (state != "active" && state != "next" && state != "retired") {
+      bad("a key's state is active, next or retired; a salt's line says salt, a domain's key");
+    }
     auto secret = base::decode_hex(line.substr(second + 1));
     if (!secret || secret->size() != kSecretBytes) bad("a key is 64 hex digits");
     keys_.push_back({std::string(id), std::move(*secret)});
@@ -85,7 +94,16 @@ Keys::Keys(std::string_view text, const std::string& file_name) {
       if (has_active) bad("two keys are active");
       has_active = true;
       active_ = keys_.size() - 1;
+    } else if (state == "next") {
+      if (next_) bad("two keys are next");
+      next_ = keys_.size() - 1;
     }
+  }
+  for (const auto& [line, domain, id] : held) {
+    number = line;
+    const auto key = find(id);
+    if (!key) bad("there is no key with the id that the domain is to have");
+    if (domain.empty() || !held_.try_emplace(domain, *key).second) bad("a domain has two keys, or no name");
   }
   number = 0;
   if (!has_active) bad("no key is active");
@@ -98,6 +116,38 @@ void Keys::wipe() {
   for (auto& [domain, salt] : salts_) crypto::wipe(salt);
 }
 
+std::optional<std::size_t> Keys::find(std::string_view id) const {
+  for (std::size_t i = 0; i < keys_.size(); ++i) {
+    if (keys_[i].id == id) return i;
+  }
+  return std::nullopt;
+}
+
+const std::string& Keys::id_for(std::string_view domain) const {
+  const auto held = held_.find(domain);
+  return keys_[held == held_.end() ? active_ : held->second].id;
+}
+
+const std::string* Keys::next_id_for(std::string_view domain) const {
+  return next_ && !held_.contains(domain) ? &keys_[*next_].id : nullptr;
+}
+
+std::vector<std::string> Keys::ids_in_use() const {
+  std::set<std::size_t> others;
+  if (next_) others.insert(*next_);
+  for (const auto& [domain, key] : held_) others.insert(key);
+  others.erase(active_);
+  std::vector<std::string> ids{keys_[active_].id};
+  for (const std::size_t key : others) ids.push_back(keys_[key].id);
+  return ids;
+}
+
+Hasher Keys::hasher(std::string_view id, std::string_view domain) const {
+  const auto key = find(id);
+  if (!key) throw base::Failure(base::Exit::usage, "no_such_key", "the keys file has no key with this id");
+  return {keys_[*key].secret, domain};
+}
+
 const std::string& Keys::salt(std::string_view domain) const {
   const auto found = salts_.find(domain);
   if (found == salts_.end()) {
@@ -108,9 +158,9 @@ const std::string& Keys::salt(std::string_view domain) const {
   return found->second;
 }
 
-std::string Keys::format_line(std::string_view id, std::string_view secret) {
+std::string Keys::format_line(std::string_view id, std::string_view state, std::string_view secret) {
   std::string line(id);
-  line.append("\tactive\t");
+  line.append("\t").append(state).append("\t");
   base::append_hex(line, secret);
   line.push_back('\n');
   return line;

@@ -73,6 +73,15 @@ Reason reason_of(Standing standing) {
   return standing == Standing::same ? Reason::none : standing == Standing::retyped ? Reason::retyped : Reason::repinned;
 }
 
+std::string action_of(const Rule& rule, const Treatment& treatment) {
+  return rule.action_text + (treatment.key_id != nullptr ? " by " + *treatment.key_id : "");
+}
+
+// Another key makes another column of it: nothing that one made is ever taken for the other's.
+void say_key(change::Column& leaving, const std::string* key_id) {
+  if (key_id != nullptr && leaving.bind) *leaving.bind += "/" + *key_id;
+}
+
 bool can_leave(const Output& output) {
   const auto leaves = [](const Treatment& treatment) { return treatment.way != Way::out; };
   return leaves(output.otherwise) || std::any_of(output.steps.begin(), output.steps.end(), [&](const auto& step) {
@@ -120,6 +129,8 @@ std::string_view text_of(Reason reason) {
       return "it is not proven to be the column that had this name before";
     case Reason::retyped:
       return "its type is not the one it had before";
+    case Reason::key_rotates:
+      return "its hash is to be made with another key, and a key of rows cannot change";
     case Reason::key_withheld:
       return "a column of its key has no rule that lets it through";
   }
@@ -139,6 +150,10 @@ QuickName::QuickName(std::string inner) : inner_(std::move(inner)) {
   }
 }
 
+std::string hash_domain(const Rule& rule, const change::Schema& schema, const change::Column& column) {
+  return rule.parameter.empty() ? schema.table + "." + change::quote_identifier(column.name) : rule.parameter;
+}
+
 bool is_key(const change::Schema& schema, const change::Column& column) {
   return column.pk || (column.identity && schema.identity != "full" && schema.identity != "nothing");
 }
@@ -150,16 +165,30 @@ Planner::Planner(const Policy& policy, const Keys* keys, std::string source, Pin
   }
 }
 
-const Hasher& Planner::hasher(const std::string& domain) {
-  auto& slot = hashers_[domain];
-  if (!slot) slot = std::make_unique<Hasher>(keys_->hasher(domain));
+const Hasher& Planner::hasher(const std::string& key_id, const std::string& domain) {
+  auto& slot = hashers_[key_id + " " + domain];
+  if (!slot) slot = std::make_unique<Hasher>(keys_->hasher(key_id, domain));
   return *slot;
+}
+
+const std::string* Planner::rotates_to(const Decision& decision, const change::Schema& schema,
+                                       const change::Column& column) const {
+  const std::string* to = nullptr;
+  const auto look = [&](const Rule* rule) {
+    if (rule == nullptr || rule->action != Action::hash || rule->form == HashForm::compat) return;
+    if (const std::string* next = keys_->next_id_for(hash_domain(*rule, schema, column))) to = next;
+  };
+  look(decision.rule);
+  for (const auto& step : decision.steps) {
+    for (const Candidate& candidate : step) look(candidate.ground == Ground::rule ? candidate.rule : nullptr);
+  }
+  return to;
 }
 
 // in   known    what is known of the column: values of another one than was accepted are not let through
 //      leaving  the column's description; becomes that of what leaves
 Treatment Planner::treat(const Candidate& candidate, const change::Schema& schema, const change::Column& column,
-                         bool key, Reason known, change::Column& leaving) {
+                         bool key, Reason known, Turn turn, change::Column& leaving) {
   Treatment made;
   if (candidate.rule == nullptr || candidate.ground != Ground::rule) {
     made.reason = reason_of(candidate.ground);
@@ -210,8 +239,12 @@ Treatment Planner::treat(const Candidate& candidate, const change::Schema& schem
       made.wide = rule.form == HashForm::long_hmac;
       // A canonical form could make one key of two, so keys are hashed as they stand.
       made.canonical = rule.parameter == kEmailDomain && kind_of(column) == Kind::text && !key && !rule.exact_text;
-      made.hasher =
-          &hasher(rule.parameter.empty() ? schema.table + "." + change::quote_identifier(column.name) : rule.parameter);
+      {
+        const std::string domain = hash_domain(rule, schema, column);
+        const std::string* next = turn == Turn::next ? keys_->next_id_for(domain) : nullptr;
+        made.key_id = next != nullptr ? next : &keys_->id_for(domain);
+        made.hasher = &hasher(*made.key_id, domain);
+      }
       break;
     case Action::constant:
       made.way = Way::constant;
@@ -230,7 +263,7 @@ Treatment Planner::treat(const Candidate& candidate, const change::Schema& schem
 
 // A column whose treatment depends on the row, or a second output. Conditions get their columns later, when all are known.
 Output Planner::output(const Decision& decision, const change::Schema& schema, const change::Column& column,
-                       Reason known, const std::string& name, change::Column& leaving) {
+                       Reason known, const std::string& name, Turn turn, change::Column& leaving) {
   Output made;
   made.name = name;
   json::append_string(made.lead, name);
@@ -238,9 +271,11 @@ Output Planner::output(const Decision& decision, const change::Schema& schema, c
   std::optional<change::Column> shape;
   std::string actions;
   std::string classes;
+  const std::string* key_id = nullptr;
   const auto add = [&](const Candidate& candidate) {
     change::Column as = column;
-    Treatment treatment = treat(candidate, schema, column, false, known, as);
+    Treatment treatment = treat(candidate, schema, column, false, known, turn, as);
+    if (treatment.key_id != nullptr) key_id = treatment.key_id;
     if (treatment.way != Way::out) {
       const bool any_type = treatment.way == Way::null;
       if (shape && !any_type && kind_of(*shape) == Kind::text && kind_of(as) == Kind::text) {
@@ -255,7 +290,7 @@ Output Planner::output(const Decision& decision, const change::Schema& schema, c
       if (!shape && !any_type) shape = as;
     }
     if (candidate.rule != nullptr) {
-      actions += (actions.empty() ? "" : "; ") + candidate.rule->action_text;
+      actions += (actions.empty() ? "" : "; ") + action_of(*candidate.rule, treatment);
       if (candidate.rule->when) actions += " when " + candidate.rule->when_text;
       if (classes.find(candidate.rule->class_text) == std::string::npos) {
         classes += (classes.empty() ? "" : ", ") + candidate.rule->class_text;
@@ -281,6 +316,7 @@ Output Planner::output(const Decision& decision, const change::Schema& schema, c
   leaving.nullable = true;
   leaving.action = actions;
   leaving.klass = classes;
+  say_key(leaving, key_id);
   return made;
 }
 
@@ -320,19 +356,22 @@ Plan Planner::plan(const change::Schema& schema) {
     if (decision.steps.empty()) {
       change::Column as = column;
       static_cast<Treatment&>(entry) = treat({decision.rule, decision.rule != nullptr ? Ground::rule : decision.ground},
-                                             schema, column, entry.key, standing, as);
+                                             schema, column, entry.key, standing, Turn::now, as);
       if (rule != nullptr) {
-        as.action = rule->action_text;
+        as.action = action_of(*rule, entry);
         as.klass = rule->class_text;
       }
+      say_key(as, entry.key_id);
       if (entry.way != Way::out) leaving.push_back(std::move(as));
     } else if (rule == nullptr) {
       rule = decision.steps.front().front().rule;
     }
-    if (!decision.steps.empty() || !seconds.empty()) {
+    const std::string* next_key = keys_ != nullptr ? rotates_to(decision, schema, column) : nullptr;
+    if (!decision.steps.empty() || !seconds.empty() || (next_key != nullptr && !entry.key)) {
       plan.plain = false;
       if (!decision.steps.empty()) {
-        entry.outputs.push_back(output(decision, schema, column, standing, column.name, leaving.emplace_back(column)));
+        entry.outputs.push_back(
+            output(decision, schema, column, standing, column.name, Turn::now, leaving.emplace_back(column)));
         if (!entry.outputs.back().leaves) leaving.pop_back();
       } else {
         Output own;
@@ -342,19 +381,32 @@ Plan Planner::plan(const change::Schema& schema) {
         own.leaves = entry.way != Way::out;
         entry.outputs.push_back(std::move(own));
       }
-      for (const auto& [name, second] : seconds) {
-        change::Column as = column;
-        as.attnum.reset();
-        if (as.bind) *as.bind += "/" + name;
-        as.identity = as.pk = false;
-        as.has_default = true;  // rows that were there before hold something in it
-        entry.outputs.push_back(output(second, schema, column, standing, name, as));
+      change::Column second_column = column;
+      second_column.attnum.reset();
+      second_column.identity = second_column.pk = false;
+      second_column.has_default = true;  // rows that were there before hold something in it
+      const auto add = [&](const Decision& second, const std::string& name, Turn turn, change::Column as) {
+        entry.outputs.push_back(output(second, schema, column, standing, name, turn, as));
         if (entry.outputs.back().leaves) leaving.push_back(std::move(as));
+      };
+      // What the next key makes is the column that will have the name once that key has taken over.
+      if (next_key != nullptr && !entry.key) add(decision, column.name + "__" + *next_key, Turn::next, second_column);
+      for (const auto& [name, second] : seconds) {
+        change::Column as = second_column;
+        if (as.bind) *as.bind += "/" + name;
+        add(second, name, Turn::now, as);
+        const std::string* to = keys_ != nullptr ? rotates_to(second, schema, column) : nullptr;
+        if (to != nullptr) add(second, name + "__" + *to, Turn::next, as);
       }
       if (entry.reason == Reason::none) entry.reason = standing;
     }
     if (entry.key) {
       plan.keeps_key = plan.keeps_key && entry.way == Way::keep;
+      if (next_key != nullptr && entry.way == Way::hash && bad_key == nullptr) {
+        bad_key = &column;
+        bad_key_reason = Reason::key_rotates;
+        bad_key_rule = rule;
+      }
       if (entry.way != Way::keep && entry.way != Way::hash && bad_key == nullptr) {
         bad_key = &column;
         bad_key_reason = entry.reason;
@@ -372,9 +424,9 @@ Plan Planner::plan(const change::Schema& schema) {
   for (const ColumnPlan& entry : plan.columns) {
     for (const Output& output : entry.outputs) {
       if (output.name == entry.name || names.insert(output.name).second) continue;
-      throw base::Failure(
-          base::Exit::refused, "name_taken",
-          "a rule says 'as " + output.name + "', but the table has a column of that name, or another rule gives it")
+      throw base::Failure(base::Exit::refused, "name_taken",
+                          "a rule or a new key gives a column " + output.name +
+                              ", but the table has one of that name, or another rule gives it")
           .at_table(schema.table);
     }
   }
@@ -387,6 +439,16 @@ Plan Planner::plan(const change::Schema& schema) {
     // A table that the policy names is meant to arrive: going on without it would lose rows. One that only patterns touch,
     // or whose key changed under its name, is withheld whole and reported.
     if (bad_key_reason != Reason::repinned && bad_key_reason != Reason::retyped && policy_.names(source_, *table)) {
+      if (bad_key_reason == Reason::key_rotates) {
+        const std::string domain = hash_domain(*bad_key_rule, schema, *bad_key);
+        throw base::Failure(
+            base::Exit::refused, "key_rotates",
+            "column " + bad_key->name + " is part of the key and hashed in domain " + domain +
+                ", where another key is to take over; a key of rows cannot change: give the keys file a "
+                "line '" +
+                domain + ", key, " + keys_->id_for(domain) + "', with tabs")
+            .at_table(schema.table);
+      }
       std::string message = bad_key_rule != nullptr ? policy_.place_of(*bad_key_rule) + ": " : "";
       message += "column " + bad_key->name + " is part of the key and must be kept or hashed in every row, but " +
                  (bad_key_rule != nullptr ? "the rule says " + bad_key_rule->action_text +

@@ -34,6 +34,7 @@ enum class Reason : std::uint8_t {
   condition_unknown,    ///< a condition's column is not there, or not proven the same: the strictest rule counts
   repinned,             ///< under a rule that keeps it stands another column than at first, or one not proven the same
   retyped,              ///< the same column, but of another type than at first
+  key_rotates,          ///< it is hashed and part of a key, and another key is to take over its domain
   key_withheld,         ///< table: a column of its key has no rule that lets it through
 };
 /// A half sentence for people: `no rule names it`.
@@ -70,7 +71,7 @@ class QuickName {
 /// reason    why nothing leaves, for Way::out
 /// strict    the greater the stricter
 /// wide      all 256 bits of a hash; canonical: of an e-mail address's canonical form; exact_text: of whatever stands there
-/// hasher    for Way::hash; salt: for Way::compat; buckets: for Way::map; length: for Way::truncate
+/// hasher    for Way::hash, with the key of key_id; salt: for Way::compat; buckets: for Way::map; length: for Way::truncate
 /// constant  JSON text for Way::constant
 struct Treatment {
   Way way = Way::out;
@@ -80,6 +81,7 @@ struct Treatment {
   bool canonical = false;
   bool exact_text = false;
   const Hasher* hasher = nullptr;
+  const std::string* key_id = nullptr;
   const std::string* salt = nullptr;
   const Buckets* buckets = nullptr;
   std::size_t length = 0;
@@ -148,23 +150,34 @@ class Planner {
   /// err  usage/missing_keys when the policy hashes and there are no keys
   Planner(const Policy& policy, const Keys* keys, std::string source, PinBook::Tables& pins);
 
-  /// err  refused/cannot_hash, refused/wrong_type; refused/key_hidden (a table that the policy names hides a column of its key, or
+  /// A hash's column says by its action and its bind which key made it. While another key is to take over its domain, it leaves a
+  /// second time, as NAME__ID, with that key's hashes.
+  ///
+  /// err  refused/cannot_hash, refused/wrong_type; refused/key_rotates (as key_hidden, for a hash whose key is to change); refused/key_hidden (a table that the policy names hides a column of its key, or
   ///      has a condition on it); refused/mixed_types (what leaves of a column would be now a text, now none);
   ///      refused/name_taken (a second output bears a column's name); usage/missing_salt; data/bad_table (a name that is not schema.table), data/bad_schema (two columns of one name)
   [[nodiscard]] Plan plan(const change::Schema& schema);
 
  private:
-  const Hasher& hasher(const std::string& domain);
+  /// Which key makes hashes: the one that does, or the one that is to take over.
+  enum class Turn : std::uint8_t { now, next };
+  const Hasher& hasher(const std::string& key_id, const std::string& domain);
   [[nodiscard]] Treatment treat(const Candidate& candidate, const change::Schema& schema, const change::Column& column,
-                                bool key, Reason known, change::Column& leaving);
+                                bool key, Reason known, Turn turn, change::Column& leaving);
   [[nodiscard]] Output output(const Decision& decision, const change::Schema& schema, const change::Column& column,
-                              Reason known, const std::string& name, change::Column& leaving);
+                              Reason known, const std::string& name, Turn turn, change::Column& leaving);
+  /// The key that is to take over a domain in which the column is hashed; nullptr: none is.
+  [[nodiscard]] const std::string* rotates_to(const Decision& decision, const change::Schema& schema,
+                                              const change::Column& column) const;
   const Policy& policy_;
   const Keys* keys_;
   std::string source_;
   PinBook::Tables& pins_;
-  std::unordered_map<std::string, std::unique_ptr<Hasher>> hashers_;
+  std::unordered_map<std::string, std::unique_ptr<Hasher>> hashers_;  // by key and domain
 };
+
+/// The domain of a column's hash: the rule's, or the column's own, `schema.table.column`.
+[[nodiscard]] std::string hash_domain(const Rule& rule, const change::Schema& schema, const change::Column& column);
 
 /// The columns that identify a row: the replica identity's, or the primary key's under identity full or nothing, plus the
 /// primary key's in any case.
