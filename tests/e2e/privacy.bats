@@ -328,7 +328,7 @@ holds_written() {
   local hold
   hold=$(sed -n "s/.*line '\(person, key, k[0-9a-f]*\)'.*/\1/p" <<<"$output")
   sql "INSERT INTO people VALUES ('c', 'a')"
-  run pipe_of "$DIR" pgcdc-read --until now
+  run -1 pipe_of "$DIR" pgcdc-read --until now
   [[ $output == *err=key_rotates* && $output == *'codes of the pipe: '*' 78 '* ]]
   echo "${hold//, /$'\t'}" >>"$DIR/keys"
   cdc-policy check --config "$DIR/pipeline.ini" --source shop
