@@ -57,11 +57,13 @@ TEST(Residue, OfTextsTheFirstCharacters) {
 }
 
 TEST(Residue, CompatibleHashesAreThoseOfTheFormula) {
-  std::string scratch;
-  std::string into;
-  policy::append_compat_hash(" Ann@X.com", "pepper ", scratch, into);
-  // printf %s 'ann@x.compepper' | sha256sum
-  EXPECT_EQ(into, "85b7570f4f8b4e6efd2d8fd96cec359a72d460e5f37149f633f49e3603c789fc");
+  policy::CompatHash hash;
+  for (const char* before : {"", "kept "}) {
+    std::string into = before;
+    hash.append(" Ann@X.com", "pepper ", into);
+    // printf %s 'ann@x.compepper' | sha256sum
+    EXPECT_EQ(into, std::string(before) + "85b7570f4f8b4e6efd2d8fd96cec359a72d460e5f37149f633f49e3603c789fc");
+  }
 }
 
 }  // namespace

@@ -115,7 +115,7 @@ void RowMask::append_value(ColumnPlan& column, const Treatment& treatment, const
       return hash(treatment, value, into);
     case Way::compat:
       into.push_back('"');
-      append_compat_hash(text_of(value), *treatment.salt, changed_, into);
+      compat_.append(text_of(value), *treatment.salt, into);
       into.push_back('"');
       return;
     case Way::truncate:

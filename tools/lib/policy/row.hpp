@@ -8,6 +8,7 @@
 
 #include "change/line.hpp"
 #include "policy/plan.hpp"
+#include "policy/transform.hpp"
 
 namespace policy {
 
@@ -56,6 +57,7 @@ class RowMask {
 
   std::string unescaped_;
   std::string changed_;
+  CompatHash compat_;
   std::vector<Said> said_;
   // Lists of names of the line that is being written: `"a","b"`.
   std::string unchanged_;

@@ -3,7 +3,6 @@
 
 #include <algorithm>
 
-#include "crypto/digest.hpp"
 #include "policy/lower_case.hpp"
 
 namespace policy {
@@ -92,14 +91,20 @@ bool append_email_domain(std::string_view text, std::string& into) {
   return false;
 }
 
-void append_compat_hash(std::string_view value, std::string_view salt, std::string& scratch, std::string& into) {
-  scratch.assign(value).append(salt);
-  std::string canonical;
-  canonical_email(scratch, canonical);
-  crypto::Sha256 digest;
-  digest.add(canonical);
-  into.append(crypto::hex(digest.finish()));
-  crypto::wipe(canonical);
+CompatHash::~CompatHash() {
+  crypto::wipe(salted_);
+  crypto::wipe(canonical_);
+}
+
+void CompatHash::append(std::string_view value, std::string_view salt, std::string& into) {
+  salted_.assign(value).append(salt);
+  canonical_email(salted_, canonical_);
+  digest_.add(canonical_);
+  for (const unsigned char byte : digest_.finish()) {
+    constexpr char kHex[] = "0123456789abcdef";
+    into.push_back(kHex[byte >> 4]);
+    into.push_back(kHex[byte & 15]);
+  }
 }
 
 }  // namespace policy

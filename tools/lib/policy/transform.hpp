@@ -6,6 +6,8 @@
 #include <string>
 #include <string_view>
 
+#include "crypto/digest.hpp"
+
 namespace policy {
 
 /// The first characters (code points).
@@ -26,7 +28,19 @@ void append_beginning(std::string_view text, std::size_t characters, std::string
 
 /// 64 hex digits of sha256(trim(lower(value || salt))), lower case by Unicode's simple mapping, U+0020 trimmed.
 ///
-/// in   scratch  memory that is kept from call to call; holds value and salt afterwards, the caller wipes it in the end
-void append_compat_hash(std::string_view value, std::string_view salt, std::string& scratch, std::string& into);
+/// What it works with is kept from call to call, and wiped when it goes.
+class CompatHash {
+ public:
+  CompatHash() = default;
+  CompatHash(const CompatHash&) = delete;
+  CompatHash& operator=(const CompatHash&) = delete;
+  ~CompatHash();
+  void append(std::string_view value, std::string_view salt, std::string& into);
+
+ private:
+  crypto::Sha256 digest_;
+  std::string salted_;
+  std::string canonical_;
+};
 
 }  // namespace policy
