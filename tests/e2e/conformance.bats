@@ -636,8 +636,7 @@ VALUES
 
 # Schema changes, each on a table of its own: OUTCOME<tab>DDL<tab>DML, T for the table's name. Outcome: equal (the warehouse is the
 # source), unknown (values that the change made without sending rows are told as unknown), parked (the table waits, told), gone (the
-# source has no such table any more; the warehouse keeps what it had). Debts, which may only become fewer: wrong (other values, not
-# told).
+# source has no such table any more; the warehouse keeps what it had), doubted (values may be others, told). There is no other one.
 # Every table is (id int PRIMARY KEY, a text, b int, c numeric(10,2), d varchar(20)) with three rows; b = 10, 20, 30.
 ddl_forms() {
   cat <<'FORMS'
@@ -657,7 +656,7 @@ equal	ALTER TABLE T RENAME a TO x; ALTER TABLE T RENAME d TO a; ALTER TABLE T RE
 equal	ALTER TABLE T DROP a; ALTER TABLE T ADD a text	UPDATE T SET a = 'new' WHERE id = 1; INSERT INTO T (id, a) VALUES (9, 'new')
 equal	ALTER TABLE T DROP a; ALTER TABLE T RENAME d TO a	UPDATE T SET a = 'was d' WHERE id = 1
 equal	ALTER TABLE T ADD x int; ALTER TABLE T DROP x	INSERT INTO T (id) VALUES (9)
-equal	ALTER TABLE T ALTER b TYPE bigint	UPDATE T SET b = 9007199254740993 WHERE id = 1
+doubted	ALTER TABLE T ALTER b TYPE bigint	UPDATE T SET b = 9007199254740993 WHERE id = 1
 equal	ALTER TABLE T ALTER d TYPE text	UPDATE T SET d = repeat('x', 100) WHERE id = 1
 equal	ALTER TABLE T ALTER d TYPE varchar(50)	UPDATE T SET d = repeat('x', 50) WHERE id = 1
 parked	ALTER TABLE T ALTER d TYPE varchar(2)	INSERT INTO T (id, d) VALUES (9, 'xy')
@@ -668,8 +667,8 @@ parked	ALTER TABLE T ALTER b TYPE text	UPDATE T SET b = 'x' WHERE id = 1
 parked	ALTER TABLE T ALTER b TYPE text USING 'was ' || b	INSERT INTO T (id, b) VALUES (9, 'x')
 parked	ALTER TABLE T ALTER b TYPE numeric	UPDATE T SET b = 1.5 WHERE id = 1
 parked	ALTER TABLE T ALTER b TYPE smallint	INSERT INTO T (id, b) VALUES (9, 1)
-wrong	ALTER TABLE T ALTER b TYPE int USING b * 2	INSERT INTO T (id, b) VALUES (9, 1)
-equal	ALTER TABLE T ALTER id TYPE bigint	INSERT INTO T (id) VALUES (9007199254740993); DELETE FROM T WHERE id = 1
+doubted	ALTER TABLE T ALTER b TYPE int USING b * 2	INSERT INTO T (id, b) VALUES (9, 1)
+doubted	ALTER TABLE T ALTER id TYPE bigint	INSERT INTO T (id) VALUES (9007199254740993); DELETE FROM T WHERE id = 1
 parked	ALTER TABLE T ALTER id TYPE text	INSERT INTO T (id) VALUES ('x'); DELETE FROM T WHERE id = '1'
 equal	ALTER TABLE T ALTER a SET NOT NULL	INSERT INTO T (id, a) VALUES (9, 'x')
 equal	ALTER TABLE T ALTER a SET DEFAULT 'later'	INSERT INTO T (id) VALUES (9)
@@ -754,10 +753,36 @@ ddl_outcomes() {
       verdict=$(same_rows "$DIR/warehouse.db" "$table" 2>&1 </dev/null || true)
       if grep -q '^public.* equal$' <<<"$verdict"; then echo "$table equal"; else echo "$table wrong"; fi
     fi
-  done < <(in_warehouse "SELECT \"table\", CASE WHEN state = 'parked' THEN state WHEN unknown_values > 0 THEN 'unknown' ELSE '-' END FROM _cdc_freshness")
+  done < <(in_warehouse "SELECT \"table\", CASE WHEN state IN ('parked', 'doubted') THEN state WHEN unknown_values > 0 THEN 'unknown' ELSE '-' END FROM _cdc_freshness")
 }
 
-@test "pain 11, schema changes: sixty forms while nobody reads, while somebody does, and among rows of one transaction: equal or told, but for the debts" {
+@test "pain 11, values that an ALTER TABLE wrote anew: the table is doubted until it is copied again; not for what writes the same anew" {
+  given 'CREATE TABLE t (id int PRIMARY KEY, v int)' 'CREATE TABLE p (id int, v int, PRIMARY KEY (id)) PARTITION BY RANGE (id)' 'CREATE TABLE p1 PARTITION OF p FOR VALUES FROM (0) TO (100)' \
+    'INSERT INTO t SELECT n, n FROM generate_series(1, 50) n' 'INSERT INTO p SELECT * FROM t'
+  doubted() { in_warehouse 'SELECT group_concat("table") FROM (SELECT "table" FROM _cdc_tables WHERE doubted_lsn IS NOT NULL ORDER BY 1)'; }
+  local statement
+  for statement in 'VACUUM FULL t' 'CLUSTER t USING t_pkey' 'ALTER TABLE t ALTER v SET DEFAULT 3' 'ALTER TABLE t ADD w timestamptz DEFAULT clock_timestamp()' 'ALTER TABLE t ALTER v SET NOT NULL' 'ALTER TABLE t SET UNLOGGED' 'ALTER TABLE t SET LOGGED'; do
+    sql "$statement" 'UPDATE t SET v = v + 1 WHERE id = 1'
+    pass
+    [[ -z $(doubted) ]] || { echo "$statement" && false; }
+  done
+  # A table that came by itself lies where it was made, until it is truncated.
+  sql 'CREATE TABLE late (id int PRIMARY KEY, v int)' 'INSERT INTO late VALUES (1, 1)' 'TRUNCATE late' 'INSERT INTO late VALUES (1, 1)'
+  policy_keep_all >"$DIR/policy"
+  pass
+  [[ -z $(doubted) ]]
+  sql 'ALTER TABLE t ALTER v TYPE int USING v * 2' 'ALTER TABLE p ALTER v TYPE int USING v * 2' 'ALTER TABLE late ALTER v TYPE int USING v * 2'
+  pass
+  [[ $(doubted) == public.late,public.p,public.t ]]
+  [[ $(in_warehouse "SELECT state FROM _cdc_freshness WHERE \"table\" = 'public.t'") == doubted ]]
+  pipe_of "$DIR" pgcdc-snapshot
+  sql 'UPDATE t SET v = v + 1 WHERE id = 1'
+  pass
+  equal public.t public.p public.late
+  [[ $(in_warehouse "SELECT DISTINCT state FROM _cdc_freshness") == ready ]]
+}
+
+@test "pain 11, schema changes: sixty forms while nobody reads, while somebody does, and among rows of one transaction: equal or told" {
   { ddl_tables down && ddl_tables live && ddl_tables among; } >tables.sql
   psql -XqAt -v ON_ERROR_STOP=1 -f tables.sql
   sql 'CREATE PUBLICATION pgcdc FOR ALL TABLES'
@@ -775,6 +800,9 @@ ddl_outcomes() {
   wait_until 30 is_confirmed "$(current_lsn)"
   sql "SELECT pg_terminate_backend(active_pid) FROM pg_replication_slots WHERE slot_name = '$SLOT'" >/dev/null
   wait "${background[@]}" || (($? == 75))
+  # What no change told of is seen by a look at the catalog, at the beginning of each run and every ten seconds, and told once the log goes on.
+  sql CHECKPOINT
+  unmasked pgcdc-read --until now
   pipeline_load "$DIR"
   ddl_outcomes | sort >outcomes
   # What a form made besides its own table (a renamed one, a child) is not looked at here.

@@ -117,6 +117,8 @@ class Run {
   void heartbeat();
   void look_at_roots();
   void tell_roots(Lsn passed);
+  [[nodiscard]] pg::Roots find_roots();
+  void tell_again(base::Oid relid, const std::function<void(change::Schema&)>& add);
   void look_at_ack();
   void tell_server();
   void advance();
@@ -155,6 +157,7 @@ class Run {
   // Partitions as the catalog shows them, until the stream has passed that moment; and as the stream has told of them.
   std::optional<pg::Roots> roots_;
   std::map<std::uint32_t, std::vector<change::Leaf>> told_leaves_;
+  std::map<std::uint32_t, base::Oid> told_files_;
   std::int64_t roots_look_ms_ = 0;
   bool streaming_;  ///< the server may send transactions before their commit
   std::optional<Pace> pace_;
@@ -259,7 +262,7 @@ void Run::start() {
     throw Failure(Exit::refused, "beyond_log", "--start lies beyond the end of the server's log");
   }
   // Before the end is set, so that this run reaches what they show.
-  roots_ = pg::find_roots(session_, options_.publication);
+  roots_ = find_roots();
   if (options_.until == "now") until_ = pg::end_of_log(session_);
   const pg::Result timeout =
       stream_.query("SELECT setting FROM pg_catalog.pg_settings WHERE name = 'wal_sender_timeout'", "read a setting");
@@ -604,14 +607,33 @@ void Run::heartbeat() {
   output_.mark(last_sent_);
 }
 
-// The server sends nothing when a partition is truncated, detached, dropped or attached by itself.
+// A table that was never written anew lies in the file with which it was made; that is told once it has rows, for a table that came into
+// being while nobody copied it.
+pg::Roots Run::find_roots() {
+  return pg::find_roots(session_, options_.publication, [&](const pg::Heap& heap) {
+    const auto told = told_files_.find(heap.relid.value);
+    if (told != told_files_.end()) return told->second != heap.file;
+    return heap.file != heap.relid || translator_.has_described(heap.relid);
+  });
+}
+
+// The server sends nothing when a partition is truncated, detached, dropped or attached by itself, nor for the rows that an ALTER
+// TABLE writes anew.
 void Run::look_at_roots() {
   if (phase_ != Phase::reading) return;
   if (!roots_ && now_ms_ - roots_look_ms_ >= kRootsLookGapMs) {
-    roots_ = pg::find_roots(session_, options_.publication);
+    roots_ = find_roots();
     roots_look_ms_ = now_ms_ = tool::steady_ms();
   }
   if (roots_ && !translator_.in_transaction() && !behind()) tell_roots(std::max(last_sent_, idle_position_));
+}
+
+void Run::tell_again(base::Oid relid, const std::function<void(change::Schema&)>& add) {
+  const auto describe = [&] {
+    const std::optional<pg::Table> table = catalog_->table(relid);
+    return table ? catalog_->describe(*table).schema : change::Schema{};
+  };
+  translator_.tell_again(relid, roots_->at, add, describe, output_.block());
 }
 
 // in  passed  every transaction with a commit before this stands in the output
@@ -620,12 +642,12 @@ void Run::tell_roots(Lsn passed) {
   for (const pg::Root& root : roots_->roots) {
     const auto told = told_leaves_.find(root.relid.value);
     if (told != told_leaves_.end() && told->second == root.leaves) continue;
-    const auto describe = [&] {
-      const std::optional<pg::Table> table = catalog_->table(root.relid);
-      return table ? catalog_->describe(*table).schema : change::Schema{};
-    };
-    translator_.tell_leaves(root.relid, roots_->at, root.leaves, describe, output_.block());
+    tell_again(root.relid, [&](change::Schema& line) { line.leaves = root.leaves; });
     told_leaves_[root.relid.value] = root.leaves;
+  }
+  for (const pg::Heap& heap : roots_->heaps) {
+    tell_again(heap.relid, [&](change::Schema& line) { pg::say(heap, line); });
+    told_files_[heap.relid.value] = heap.file;
   }
   roots_.reset();
 }

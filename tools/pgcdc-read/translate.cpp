@@ -239,8 +239,13 @@ void Translator::describe(Table& table, std::string& into) {
   table.ask_again = now.final ? base::Lsn{} : commit_lsn_;
 }
 
-void Translator::tell_leaves(base::Oid relid, base::Lsn lsn, const std::vector<change::Leaf>& leaves,
-                             const std::function<change::Schema()>& schema, std::string& into) {
+bool Translator::has_described(base::Oid relid) const {
+  const auto table = tables_.find(relid.value);
+  return table != tables_.end() && table->second.described;
+}
+
+void Translator::tell_again(base::Oid relid, base::Lsn lsn, const std::function<void(change::Schema&)>& add,
+                            const std::function<change::Schema()>& schema, std::string& into) {
   Table& table = tables_[relid.value];
   const std::uint64_t version = table.schema.version + 1;
   if (table.schema.version == 0) table.schema = schema();
@@ -249,7 +254,7 @@ void Translator::tell_leaves(base::Oid relid, base::Lsn lsn, const std::vector<c
   change::Schema line = table.schema;
   line.lsn = lsn;
   line.seq = 0;
-  line.leaves = leaves;
+  add(line);
   change::encode(into, line);
 }
 

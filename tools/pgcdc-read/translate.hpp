@@ -50,12 +50,15 @@ class Translator {
   ///      type is not known so; nothing of its row was written, and after resume() the same in text is right
   void translate(std::string_view payload, std::string& into);
 
-  /// Writes a table's schema line again, with the partitions that the catalog shows, between two transactions.
+  /// Writes a table's schema line again, with what its rows lie in, between two transactions.
   ///
   /// in   lsn     position that the stream has passed, and that is not before what the catalog showed
+  ///      add     adds to the line what the catalog shows
   ///      schema  what the catalog says of the table, for one that no row of this stream has described yet
-  void tell_leaves(base::Oid relid, base::Lsn lsn, const std::vector<change::Leaf>& leaves,
-                   const std::function<change::Schema()>& schema, std::string& into);
+  void tell_again(base::Oid relid, base::Lsn lsn, const std::function<void(change::Schema&)>& add,
+                  const std::function<change::Schema()>& schema, std::string& into);
+  /// A row of this stream has described the table.
+  [[nodiscard]] bool has_described(base::Oid relid) const;
 
   /// Says when the messages that follow came: descriptions of relations count in that order, whatever the order of commits.
   void arrived(std::uint64_t arrival) { arrival_ = arrival; }

@@ -223,7 +223,11 @@ void Run::copy_rows(Worker& worker, const Snapshot& snapshot, std::int64_t began
   const std::optional<pg::Table> table = worker.catalog.table(target.relid);
   if (!table) throw Failure(Exit::bug, "table_gone", "a table of the publication is not in the catalog");
   pg::Description description = worker.catalog.describe(*table);
-  if (target.kind == 'p') description.schema.leaves = pg::find_leaves(worker.session, target.relid);
+  if (target.kind == 'p') {
+    description.schema.leaves = pg::find_leaves(worker.session, target.relid);
+  } else {
+    pg::say(pg::find_heap(worker.session, target.relid), description.schema);
+  }
   OpenChunk open;
   change::Chunk& chunk = open.chunk;
   chunk.table = description.schema.table;

@@ -260,8 +260,10 @@ Schema decode_schema(const json::Value& value) {
     column.has_default = optional_bool(entry, "default");
     column.action = entry.text_or("action", "");
     column.klass = entry.text_or("class", "");
+    if (entry.find("xmin") != nullptr) column.xmin = static_cast<std::uint32_t>(entry.number("xmin"));
     schema.columns.push_back(std::move(column));
   });
+  if (value.find("file") != nullptr) schema.file = base::Oid{static_cast<std::uint32_t>(value.number("file"))};
   if (value.find("leaves") != nullptr) {
     std::vector<Leaf>& leaves = schema.leaves.emplace();
     value.at("leaves").each_element([&](const json::Value& entry) {
@@ -297,6 +299,7 @@ void encode(std::string& into, const Schema& schema) {
     append_optional_bool(entry, "nullable", column.nullable);
     entry.text("category", column.category);
     append_optional_bool(entry, "default", column.has_default);
+    if (column.xmin) entry.number("xmin", *column.xmin);
     if (!column.action.empty()) entry.text("action", column.action).text("class", column.klass);
     entry.close();
   }
@@ -308,6 +311,7 @@ void encode(std::string& into, const Schema& schema) {
   if (schema.seq != 0) object.number("from_seq", schema.seq);
   object.number("version", schema.version).text("identity", schema.identity);
   object.raw("columns", columns);
+  if (schema.file) object.number("file", schema.file->value);
   if (schema.leaves) {
     std::string leaves = "[";
     for (const Leaf& leaf : *schema.leaves) {

@@ -41,8 +41,10 @@ struct Column {
   std::optional<bool> nullable;
   std::string category;             ///< pg_type.typcategory of the base type, one letter
   std::optional<bool> has_default;  ///< key `default`: rows older than the column may hold something else than null
-  std::string action;               ///< after masking only
-  std::string klass;                ///< key `class`, after masking only
+  /// Beside the schema's `file`: the transaction that last altered the column, where that is not the one that made the table.
+  std::optional<std::uint32_t> xmin;
+  std::string action;  ///< after masking only
+  std::string klass;   ///< key `class`, after masking only
   bool operator==(const Column&) const = default;
 };
 
@@ -68,6 +70,7 @@ struct Schema {
   std::string identity;       ///< `default`, `index`, `full`, `nothing`
   std::vector<Column> columns;
   std::optional<std::vector<Leaf>> leaves;  ///< where the line says which partitions there are, sorted by relid
+  std::optional<base::Oid> file;  ///< where the line says what the rows of a table that is no partitioned one lie in
 };
 
 /// in   value  the object of a source or schema line

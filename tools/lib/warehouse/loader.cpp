@@ -41,6 +41,7 @@ struct Loader::Work {
   Writer* writer = nullptr;
   std::string last_lsn;
   std::uint64_t last_seq = 0;
+  bool is_copy = false;
 };
 
 Loader::Loader(stage::Log& log, Database& database, LoaderOptions options, std::function<std::int64_t()> clock,
@@ -286,6 +287,7 @@ bool Loader::prepare(Work& work, std::string_view name, const std::vector<std::s
   if (changed || begins_history) work.table = &state_->save(next);
   for (std::size_t i = 0; i < versions.size(); ++i) {
     if (versions[i].leaves) compare_leaves(name, versions[i], lines[i]);
+    if (versions[i].file) compare_file(work, versions[i], lines[i]);
     if (changed || begins_history) state_->save_version(versions[i], lines[i]);
   }
   const Shape& shape = work.table->shape;
@@ -311,7 +313,7 @@ bool Loader::prepare(Work& work, std::string_view name, const std::vector<std::s
 // are. Between two looks at them: one that is gone took its rows along, one that lies in another file was truncated or written anew,
 // one that was attached may have brought rows.
 void Loader::compare_leaves(std::string_view name, const change::Schema& version, const std::string& line) {
-  const std::optional<change::Schema> before = state_->last_with_leaves(name);
+  const std::optional<change::Schema> before = state_->last_with("leaves", name);
   if (before && (version.lsn <= before->lsn || *version.leaves == *before->leaves)) return;
   state_->save_version(version, line);
   if (!before) return;
@@ -338,6 +340,34 @@ void Loader::compare_leaves(std::string_view name, const change::Schema& version
   state_->doubt(name, version.lsn);
   logging::event(logging::Level::warn,
                  "partitions changed in a way that the log does not tell, copy the table again: " + words,
+                 {{"err", "table_doubted"}, {"table", name}, {"lsn", base::format(version.lsn)}});
+}
+
+// ALTER TABLE ... TYPE ... USING writes other values into every row, and the log tells at most that the type is another one. Between
+// two looks at the catalog: the rows lie in another file, and a column was altered. Without the second nothing but space was
+// written anew (VACUUM FULL), or the log told of it (TRUNCATE).
+void Loader::compare_file(const Work& work, const change::Schema& version, const std::string& line) {
+  const std::string& name = version.table;
+  const std::optional<change::Schema> before = state_->last_with("file", name);
+  if (before && version.lsn <= before->lsn) return;
+  state_->save_version(version, line);
+  // A table that was never looked at and came by itself began in a file of its own number, with no column altered since.
+  if (before ? version.file == before->file
+             : work.is_copy || state_->was_copied(name) || *version.file == version.relid)
+    return;
+  std::string words;
+  for (const change::Column& column : version.columns) {
+    const auto was = before
+                         ? std::find_if(before->columns.begin(), before->columns.end(),
+                                        [&](const change::Column& one) { return one.bind && one.bind == column.bind; })
+                         : version.columns.end();
+    const bool altered = before ? was != before->columns.end() && was->xmin != column.xmin : column.xmin.has_value();
+    if (altered) words += (words.empty() ? "" : ", ") + column.name;
+  }
+  if (words.empty()) return;
+  state_->doubt(name, version.lsn);
+  logging::event(logging::Level::warn,
+                 "its rows were written anew, copy the table again; columns that were altered: " + words,
                  {{"err", "table_doubted"}, {"table", name}, {"lsn", base::format(version.lsn)}});
 }
 
@@ -470,6 +500,7 @@ bool Loader::load_chunk(const std::string& object) {
   if (state_->has_chunk(object)) return true;  // another loader's work
   const std::string loaded_at = now();
   Work work;
+  work.is_copy = true;
   const base::Lsn at = state_->position() ? state_->position()->applied_to : chunk.lsn;
   const bool was_parked = state_->find(chunk.table) != nullptr && !state_->find(chunk.table)->parked.empty();
   if (was_parked) return false;

@@ -70,6 +70,7 @@ class Loader {
   bool prepare(Work& work, std::string_view table, const std::vector<std::string>& schemas, std::string_view policy,
                base::Lsn at, std::string_view loaded_at);
   void compare_leaves(std::string_view name, const change::Schema& version, const std::string& line);
+  void compare_file(const Work& work, const change::Schema& version, const std::string& line);
   void create(const Table& table);
   void alter(const Table& old, const Shape& now, const std::vector<bool>& unknown);
   static void use_version_at(Work& work, const change::Line& line);

@@ -301,13 +301,19 @@ void State::save_version(const change::Schema& schema, std::string_view line) {
   insert.run();
 }
 
-std::optional<change::Schema> State::last_with_leaves(std::string_view table) {
+bool State::was_copied(std::string_view table) {
+  Statement query = database_.prepare("SELECT 1 FROM _cdc_chunks WHERE \"table\"=?1 LIMIT 1", table);
+  query.text(1, table);
+  return query.step();
+}
+
+std::optional<change::Schema> State::last_with(std::string_view key, std::string_view table) {
   Statement query = database_.prepare(
-      "SELECT schema FROM _cdc_versions WHERE \"table\"=?1 AND schema ->> '$.leaves' IS NOT NULL ORDER BY lsn DESC, "
-      "version DESC "
+      "SELECT schema FROM _cdc_versions WHERE \"table\"=?1 AND schema -> ?2 IS NOT NULL ORDER BY lsn DESC, version "
+      "DESC "
       "LIMIT 1",
       table);
-  query.text(1, table);
+  query.text(1, table).text(2, key);
   if (!query.step()) return std::nullopt;
   json::Tokenizer tokenizer;
   return change::decode_schema(json::Value(tokenizer.tokens_of_copy(query.view_at(0)), 0));

@@ -89,8 +89,10 @@ class State {
   /// Adds or replaces a table's record and columns.
   Table& save(const Table& table);
   void save_version(const change::Schema& schema, std::string_view line);
-  /// The newest version of the table that says which partitions there are.
-  [[nodiscard]] std::optional<change::Schema> last_with_leaves(std::string_view table);
+  /// A piece of a copy of the table was loaded once.
+  [[nodiscard]] bool was_copied(std::string_view table);
+  /// The newest version of the table that has a key of schema lines that not every one has: `leaves` or `file`.
+  [[nodiscard]] std::optional<change::Schema> last_with(std::string_view key, std::string_view table);
   /// At this position the source held rows that no line has told of, or no longer held what lines have told: until a copy that
   /// began there or later is whole the table is doubted.
   void doubt(std::string_view table, base::Lsn at);
