@@ -17,14 +17,20 @@ teardown_file() { cluster_remove; }
 
 setup() {
   background=() # processes of the test, ended with it
+  standby_folder=''
   fresh_database "snapshot_$BATS_TEST_NUMBER"
   export SLOT=s_$BATS_TEST_NUMBER CAPTURE="$DSN user=capture"
 }
 
 teardown() {
+  touch "$BATS_TEST_TMPDIR/enough"
   if ((${#background[@]} > 0)); then
     kill "${background[@]}" 2>/dev/null || true
     wait "${background[@]}" 2>/dev/null || true
+  fi
+  if [[ -n $standby_folder ]]; then
+    private-cluster remove "$standby_folder"
+    sql "SELECT pg_drop_replication_slot('standby')" >/dev/null
   fi
   sql "SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE slot_name = '$SLOT'" >/dev/null
 }
@@ -303,7 +309,11 @@ write_until_told() {
   done | psql -Xq >/dev/null 2>&1
 }
 
-@test "copy and stream together are the source, whatever is written meanwhile" {
+# Copies of table h while four sessions write, and then the stream: for each copy its rows, replaced by the last change from its position
+# on, are the source. Changes before it must not be needed.   in  COPIES COMMAND...
+hand_off_holds() {
+  local copies=$1 at i
+  shift
   sql "CREATE TABLE h (id int PRIMARY KEY, v text)" "INSERT INTO h SELECT i, 'old' FROM generate_series(1, 400) i" "CREATE PUBLICATION p FOR TABLE h" >/dev/null
   make_slot
   for _ in 1 2 3 4; do
@@ -311,19 +321,18 @@ write_until_told() {
     background+=($!)
   done
   wait_until 10 sql_says t "SELECT count(*) > 50 FROM h WHERE id > 500"
-  for i in {1..15}; do copy >"$BATS_TEST_TMPDIR/copy.$i"; done
+  for ((i = 1; i <= copies; i++)); do "$@" >"$BATS_TEST_TMPDIR/copy.$i" || return; done
   touch "$BATS_TEST_TMPDIR/enough"
   wait "${background[@]}"
   background=()
   pgcdc-read --source t --dsn "$DSN" --slot "$SLOT" --publication p --until now >"$BATS_TEST_TMPDIR/stream"
 
-  # For each copy: its rows, replaced by the last change from its position on. Changes before it must not be needed.
   jq -r 'select(.op == "c" or .op == "u" or .op == "d") | (.lsn + "." + ("000000\(.seq)" | .[-6:])) as $at
     | (if .before != null then [$at + "a", .lsn, .before.id, "-", ""] else empty end),
       (if .after != null then [$at + "b", .lsn, .after.id, "+", .after.v] else empty end) | @tsv' "$BATS_TEST_TMPDIR/stream" >"$BATS_TEST_TMPDIR/changes.tsv"
   sql "COPY (SELECT id, v FROM h) TO STDOUT" >"$BATS_TEST_TMPDIR/source.tsv"
-  (($(wc -l <"$BATS_TEST_TMPDIR/changes.tsv") > 500))
-  for i in {1..15}; do
+  (($(wc -l <"$BATS_TEST_TMPDIR/changes.tsv") > 500)) || return
+  for ((i = 1; i <= copies; i++)); do
     at=$(jq -r 'select(.op == "source") | .start' "$BATS_TEST_TMPDIR/copy.$i")
     jq -r 'select(.op == "r") | [.after.id, .after.v] | @tsv' "$BATS_TEST_TMPDIR/copy.$i" >"$BATS_TEST_TMPDIR/copied.tsv"
     sqlite3 -batch :memory: >"$BATS_TEST_TMPDIR/difference" <<SQL
@@ -342,13 +351,63 @@ SELECT 'lost', * FROM (SELECT * FROM source EXCEPT SELECT * FROM replayed)
 UNION ALL SELECT 'too many', * FROM (SELECT * FROM replayed EXCEPT SELECT * FROM source)
 UNION ALL SELECT 'doubled', id, count(*) FROM replayed GROUP BY id HAVING count(*) > 1;
 SQL
-    [ -s "$BATS_TEST_TMPDIR/copied.tsv" ]
+    [ -s "$BATS_TEST_TMPDIR/copied.tsv" ] || return
     if [ -s "$BATS_TEST_TMPDIR/difference" ]; then
       echo "copy $i at $at:"
       head "$BATS_TEST_TMPDIR/difference"
       return 1
     fi
   done
+}
+
+@test "copy and stream together are the source, whatever is written meanwhile" {
+  hand_off_holds 15 copy
+}
+
+# A standby of the file's cluster: STANDBY, its connection string.
+given_a_standby() {
+  standby_folder=$BATS_TEST_TMPDIR/standby
+  standby_start "$standby_folder" --fsync on -o max_prepared_transactions=4 -- -o hot_standby_feedback=on
+  STANDBY=$(on_cluster "$standby_folder" bash -c 'echo "$DSN"')
+}
+on_standby() { psql -XqAt -v ON_ERROR_STOP=1 -d "$STANDBY" -c "$1"; }
+# The primary logs which transactions run, which an idle one does not; the standby stops and goes on.
+lag_until_told() {
+  while [[ ! -e $BATS_TEST_TMPDIR/enough ]]; do
+    sql 'SELECT pg_log_standby_snapshot()' >/dev/null
+    on_standby 'SELECT pg_wal_replay_pause(); SELECT pg_sleep(0.2); SELECT pg_wal_replay_resume(); SELECT pg_sleep(0.05)' >/dev/null
+  done
+}
+
+@test "copied from a standby that lags behind, copy and stream together are the source, too" {
+  given_a_standby
+  if server_at_least 160000; then
+    sql "SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE slot_name = '$SLOT'"
+    lag_until_told 3>&- &
+    background+=($!)
+    hand_off_holds 5 copy --standby "$STANDBY"
+    # One that has not got there yet.
+    on_standby 'SELECT pg_wal_replay_pause()'
+    sql "INSERT INTO h VALUES (-1, 'late')"
+    run -75 --separate-stderr copy --standby "$STANDBY" --max-seconds 1
+    [[ $stderr == *err=standby_behind* && -z $output ]]
+    on_standby 'SELECT pg_wal_replay_resume()'
+    # An idle primary has to be asked.
+    run -75 --separate-stderr copy --standby "$STANDBY" --max-seconds 1
+    [[ $stderr == *err=blocked*'pg_log_standby_snapshot()'* && -z $output ]]
+    [[ $(on_standby 'SELECT count(*) FROM pg_replication_slots') == 0 ]]
+    run -78 --separate-stderr copy --standby "$DSN"
+    [[ $stderr == *'err=standby class=refused'* ]]
+  else
+    sql 'CREATE TABLE h (id int PRIMARY KEY)' 'CREATE PUBLICATION p FOR TABLE h'
+    make_slot
+    local made
+    made=$(current_lsn)
+    replayed() { [[ $(on_standby "SELECT pg_last_wal_replay_lsn() >= '$made'") == t ]]; }
+    wait_until 20 replayed
+    run -78 --separate-stderr copy --standby "$STANDBY"
+    [[ $stderr == *'err=standby class=refused'*'name the primary in the dsn'* && -z $output ]]
+  fi
 }
 
 # Two columns change their names with each other, over and over.

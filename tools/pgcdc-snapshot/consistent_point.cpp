@@ -20,6 +20,8 @@ using base::Failure;
 constexpr int kFirstPauseMs = 5;
 constexpr int kLongestPauseMs = 200;
 constexpr std::int64_t kSpeakAfterMs = 5000;  // then the wait is told about
+constexpr std::int64_t kGraceMs = 500;        // lock_timeout first: it can say who was in the way
+constexpr std::uint32_t kDecodingStandbys = 160000;
 
 // The oldest transaction that is in the way, in words; empty when it has just ended.
 std::string blocker(pg::Connection& session, const Mark& mark) {
@@ -50,9 +52,12 @@ struct Exported {
   std::string name;
 };
 
-Exported export_snapshot(pg::Connection& session, pg::Connection& stream, std::uint64_t limit_s) {
+Exported export_snapshot(pg::Connection& session, pg::Connection& stream, const Mark& since, std::uint64_t limit_s) {
   stream.show_server_words(true);
-  stream.interrupt_when([] { return tool::stop_asked(); });
+  // A standby waits for no lock, but for what the primary logs; what lasts longer is cancelled.
+  const std::int64_t until_ms =
+      tool::steady_ms() + static_cast<std::int64_t>(std::min<std::uint64_t>(limit_s, 1'000'000)) * 1000 + kGraceMs;
+  stream.interrupt_when([&] { return tool::stop_asked() || (since.standby && tool::steady_ms() >= until_ms); });
   // Its end by this limit leaves nothing behind; statement_timeout does not act on it.
   stream.query("SET lock_timeout = " + std::to_string(std::min<std::uint64_t>(limit_s, 1'000'000) * 1000),
                "prepare the session");
@@ -69,6 +74,13 @@ Exported export_snapshot(pg::Connection& session, pg::Connection& stream, std::u
     // The server's internal error when the catalog changes just then ("... when MyProc->xmin already is valid"). Nothing was made.
     if (failure.slug == "sqlstate_XX000") {
       throw Failure(Exit::retry, failure.slug, "could not take a snapshot just now: " + failure.message);
+    }
+    if (since.standby && failure.slug == "sqlstate_57014" && !tool::stop_asked()) {
+      throw Failure(
+          Exit::retry, "blocked",
+          "could not take a snapshot within " + std::to_string(limit_s) +
+              " s: it waits for the primary to log which transactions run, which an idle one does not; on the "
+              "primary: SELECT pg_log_standby_snapshot()");
     }
     if (failure.slug != "sqlstate_55P03") throw;
     const std::string words = blocker(session, mark(session));
@@ -99,12 +111,21 @@ pg::Result form_of(pg::Connection& session, base::Oid relid) {
 Mark mark(pg::Connection& session) {
   Mark mark;
   mark.lsn = pg::end_of_log(session);
+  mark.standby = session.query("SELECT pg_is_in_recovery()", "look whether it is a standby").truth(0, 0);
+  if (mark.standby) {
+    if (session.server_version() >= kDecodingStandbys) return mark;
+    throw Failure(
+        Exit::refused, "standby",
+        "cannot copy from a standby before PostgreSQL 16: nothing says there which transactions a snapshot holds; "
+        "repair: name the primary in the dsn");
+  }
   mark.next_xid = static_cast<std::uint64_t>(
       session.query("SELECT pg_current_xact_id()", "take a transaction number").number(0, 0));
   return mark;
 }
 
 void wait_for_older(pg::Connection& session, const Mark& mark, std::uint64_t limit_s) {
+  if (mark.standby) return;
   const std::string statement =
       "SELECT pg_snapshot_xmin(pg_current_snapshot()) >= '" + std::to_string(mark.next_xid) + "'::xid8";
   const std::int64_t began_ms = tool::steady_ms();
@@ -132,8 +153,24 @@ void wait_for_older(pg::Connection& session, const Mark& mark, std::uint64_t lim
   }
 }
 
+void wait_for_replay(pg::Connection& standby, const Mark& mark, std::uint64_t limit_s) {
+  const std::int64_t until_ms =
+      tool::steady_ms() + static_cast<std::int64_t>(std::min<std::uint64_t>(limit_s, 1'000'000'000)) * 1000;
+  for (int pause_ms = kFirstPauseMs; pg::end_of_log(standby) < mark.lsn;
+       pause_ms = std::min(pause_ms * 2, kLongestPauseMs)) {
+    if (tool::stop_asked()) throw Failure(Exit::retry, "interrupted", "asked to stop before anything was copied");
+    if (tool::steady_ms() >= until_ms) {
+      throw Failure(Exit::retry, "standby_behind",
+                    "the standby has replayed the log up to " + base::format(pg::end_of_log(standby)) +
+                        " only, after " + std::to_string(limit_s) + " s")
+          .at_lsn(mark.lsn);
+    }
+    ::poll(nullptr, 0, pause_ms);
+  }
+}
+
 Snapshot take_snapshot(pg::Connection& session, pg::Connection& stream, const Mark& mark, std::uint64_t limit_s) {
-  const Exported exported = export_snapshot(session, stream, limit_s);
+  const Exported exported = export_snapshot(session, stream, mark, limit_s);
   if (exported.lsn < mark.lsn) {
     throw Failure(Exit::bug, "snapshot_too_old", "the snapshot does not hold what was waited for");
   }

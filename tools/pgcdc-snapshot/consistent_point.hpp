@@ -11,9 +11,12 @@
 namespace snapshot {
 
 /// A position, and the first transaction number that was not yet given away when the position had been read.
+///
+/// standby  the server only replays: it gives no numbers, and next_xid is 0
 struct Mark {
   base::Lsn lsn;
   std::uint64_t next_xid = 0;
+  bool standby = false;
 };
 
 /// Reads the position, then takes a transaction number: whatever can have a commit record before the position has a smaller
@@ -21,15 +24,22 @@ struct Mark {
 /// just writing its commit record has a number beyond it.)
 ///
 /// in   session  outside of a transaction
+/// err  refused/standby of a standby before 16, on which nothing can be decoded
 [[nodiscard]] Mark mark(pg::Connection& session);
 
-/// Returns when every transaction older than the mark has ended, and thus is visible or never will be.
+/// Returns when every transaction older than the mark has ended, and thus is visible or never will be. On a standby at once: there the
+/// snapshot itself waits for them.
 ///
 /// in   limit_s  how long to wait
 /// err  retry/blocked after that, naming the process (or prepared transaction) that is in the way; retry/interrupted when
 ///      the program was asked to stop
 /// src  postgres-facts: a commit record is in the log before others see its rows; a transaction older than the publication
 void wait_for_older(pg::Connection& session, const Mark& mark, std::uint64_t limit_s);
+
+/// Returns when a standby has replayed the log up to the mark.
+///
+/// err  retry/standby_behind after limit_s; retry/interrupted
+void wait_for_replay(pg::Connection& standby, const Mark& mark, std::uint64_t limit_s);
 
 /// A snapshot that is open in a session's transaction, for others to take over.
 ///
@@ -49,7 +59,7 @@ struct Snapshot {
 /// in   session  outside of a transaction; in one that reads when this returns, until it commits
 ///      stream   a replication session, used for nothing else; may be closed afterwards
 ///      limit_s  how long to wait for transactions that are writing
-/// err  retry/blocked, retry/interrupted as wait_for_older; retry/sqlstate_XX000, which the server says when a table is altered
+/// err  retry/blocked, retry/interrupted as wait_for_older, on a standby with what the primary must do; retry/sqlstate_XX000, which the server says when a table is altered
 ///      just then; bug/snapshot_too_old when the snapshot does not hold the mark
 /// src  postgres-facts 12, 13; PostgreSQL docs, CREATE_REPLICATION_SLOT, SNAPSHOT 'export'
 [[nodiscard]] Snapshot take_snapshot(pg::Connection& session, pg::Connection& stream, const Mark& mark,

@@ -9,6 +9,7 @@ int main(int argc, char** argv) {
                         "copies the rows of published tables at one position of the log, as a change stream");
   command.text("source", "NAME", options.source, "name of this source in the stream").required();
   command.text("dsn", "CONNECTION", options.dsn, "libpq connection string or URI; PG* variables complete it");
+  command.text("standby", "CONNECTION", options.standby, "read the rows from this standby of the slot's server");
   command.text("slot", "NAME", options.slot, "logical replication slot that goes on where the copy ends").required();
   command.text("publication", "NAME", options.publication, "publication whose tables are copied").required();
   command.number("max-seconds", "SECONDS", options.wait_s, "longest wait for transactions that began before the copy");

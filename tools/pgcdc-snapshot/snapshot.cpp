@@ -61,6 +61,12 @@ class Run {
   Exit copy();
 
  private:
+  /// The session with the slot's server.
+  [[nodiscard]] pg::Connection& at_slot() { return primary_ ? *primary_ : session_; }
+  [[nodiscard]] const std::string& rows_dsn() const {
+    return options_.standby.empty() ? options_.dsn : options_.standby;
+  }
+  [[nodiscard]] Mark mark_both();
   void check_slot(const Mark& mark);
   void write_source(base::Lsn start);
   void round();
@@ -74,8 +80,9 @@ class Run {
   const Options& options_;
   Wanted wanted_;
   std::string known_system_id_;
-  pg::Connection session_;  // holds the snapshots
-  pg::Connection present_;  // sees what is
+  std::optional<pg::Connection> primary_;  // of a standby that the rows are read from
+  pg::Connection session_;                 // holds the snapshots
+  pg::Connection present_;                 // sees what is
   std::optional<base::Xid> horizon_;
   std::list<Worker> workers_;
   bool source_written_ = false;
@@ -94,19 +101,40 @@ Run::Run(const Options& options, Wanted wanted, Done done, std::optional<Wishes>
     : options_(options),
       wanted_(std::move(wanted)),
       known_system_id_(done.system_id),
-      session_(pg::Connection::open(options.dsn, pg::Mode::plain, "pgcdc-snapshot")),
-      present_(pg::Connection::open(options.dsn, pg::Mode::plain, "pgcdc-snapshot")),
+      session_(pg::Connection::open(rows_dsn(), pg::Mode::plain, "pgcdc-snapshot")),
+      present_(pg::Connection::open(rows_dsn(), pg::Mode::plain, "pgcdc-snapshot")),
       out_(options.metrics),
       work_({options.chunk_bytes, options.jobs}, std::move(done), std::move(wishes)) {
   session_.query("SET row_security = off", "prepare the session");
   session_.query("SET lock_timeout = " + std::to_string(std::min<std::uint64_t>(options.wait_s, 1'000'000) * 1000),
                  "prepare the session");
   prefer_indexes(present_);
+  if (options.standby.empty()) return;
+  primary_.emplace(pg::Connection::open(options.dsn, pg::Mode::plain, "pgcdc-snapshot"));
+  const auto cluster = [](pg::Connection& session) {
+    return session.query("SELECT system_identifier FROM pg_control_system()", "identify the server").number(0, 0);
+  };
+  if (cluster(*primary_) != cluster(session_)) {
+    throw Failure(Exit::refused, "wrong_cluster", "--standby names a server of another cluster than --dsn");
+  }
+}
+
+// A mark of the slot's server that the server of the rows has reached.
+Mark Run::mark_both() {
+  Mark mark = snapshot::mark(at_slot());
+  check_slot(mark);
+  wait_for_older(at_slot(), mark, options_.wait_s);
+  if (!primary_) return mark;
+  mark.standby = snapshot::mark(session_).standby;
+  // One that was promoted goes on with a history of its own.
+  if (!mark.standby) throw Failure(Exit::refused, "standby", "--standby names a server that is no standby");
+  wait_for_replay(session_, mark, options_.wait_s);
+  return mark;
 }
 
 void Run::check_slot(const Mark& mark) {
-  const std::optional<pg::Slot> slot = pg::find_slot(session_, options_.slot);
-  pg::refuse_slot(options_.slot, slot, session_.database());
+  const std::optional<pg::Slot> slot = pg::find_slot(at_slot(), options_.slot);
+  pg::refuse_slot(options_.slot, slot, at_slot().database());
   if (!slot->confirmed_flush) {
     throw Failure(Exit::retry, "slot_not_ready", "slot " + options_.slot + " is still being created");
   }
@@ -125,9 +153,13 @@ void Run::check_slot(const Mark& mark) {
 void Run::write_source(base::Lsn start) {
   if (source_written_) return;
   source_written_ = true;
-  const pg::Result about = session_.query(
+  const pg::Result about = at_slot().query(
       "SELECT (SELECT system_identifier FROM pg_control_system()), "
-      "('x' || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8))::bit(32)::int",
+      // The timeline on which it writes, on a standby that of what it replays.
+      "CASE WHEN pg_is_in_recovery() THEN (SELECT coalesce((SELECT received_tli FROM pg_stat_wal_receiver), "
+      "timeline_id) "
+      "FROM pg_control_checkpoint()) ELSE ('x' || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8))::bit(32)::int "
+      "END",
       "identify the server");
   change::Source source;
   source.source = options_.source;
@@ -293,12 +325,10 @@ void Run::round() {
   const std::vector<Target> targets = read_targets(session_, options_.publication, wanted_);
   work_.see(targets);
   if (!work_.empty()) {
-    const Mark mark = snapshot::mark(session_);
-    check_slot(mark);
-    wait_for_older(session_, mark, options_.wait_s);
+    const Mark mark = mark_both();
     work_.measure(present_);
     const Snapshot snapshot = [&] {
-      pg::Connection stream = pg::Connection::open(options_.dsn, pg::Mode::replication, "pgcdc-snapshot");
+      pg::Connection stream = pg::Connection::open(rows_dsn(), pg::Mode::replication, "pgcdc-snapshot");
       return take_snapshot(session_, stream, mark, options_.wait_s);
     }();
     const std::int64_t began_ms = tool::steady_ms();
@@ -314,7 +344,7 @@ void Run::round() {
     write_source(snapshot.lsn);
     tell(began_ms);
     while (workers_.size() < options_.jobs) {
-      Worker& worker = workers_.emplace_back(options_.dsn, options_.publication, horizon_);
+      Worker& worker = workers_.emplace_back(rows_dsn(), options_.publication, horizon_);
       worker.session.interrupt_when([this] { return failed_.load(); });
     }
     pieces_done_ = 0;
@@ -333,7 +363,7 @@ void Run::round() {
 }
 
 Exit Run::copy() {
-  check_slot(Mark{pg::end_of_log(session_), 0});
+  check_slot(Mark{pg::end_of_log(at_slot())});
   do {
     round();
     if (tool::stop_asked() && !work_.empty()) {

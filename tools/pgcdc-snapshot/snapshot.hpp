@@ -11,6 +11,7 @@
 
 namespace snapshot {
 
+/// standby      server that the rows are read from; empty: the slot's
 /// hold_s       how long a snapshot is held open before a new one is taken; pieces that have begun are finished
 /// chunk_bytes  of a table on the server's disk
 /// done, unknown   files to read, `-` is standard input; empty: none
@@ -18,6 +19,7 @@ namespace snapshot {
 struct Options {
   std::string source;
   std::string dsn;
+  std::string standby;
   std::string slot;
   std::string publication;
   std::uint64_t wait_s = 60;
@@ -35,7 +37,8 @@ struct Options {
 /// out  done when every table was copied and has left
 /// err  refused/slot_... (pg::refuse_slot), refused/slot_ahead (the slot begins after the copy: changes in between would be
 ///      lost), refused/no_publication, refused/not_published, refused/wrong_cluster (what was done was done elsewhere),
-///      denied/no_select, denied/row_security, retry/blocked, retry/publication_changed, retry/interrupted (asked to stop: chunks
+///      refused/standby (before 16),
+///      denied/no_select, denied/row_security, retry/blocked, retry/standby_behind, retry/publication_changed, retry/interrupted (asked to stop: chunks
 ///      finished before stand complete in the output), data/bad_done, data/bad_unknown, and those of the session
 [[nodiscard]] base::Exit copy_tables(const Options& options);
 
