@@ -173,7 +173,7 @@ id=1 a=3 b=4" ]
   make_slot
   sql "INSERT INTO t (id) VALUES (2)"
   # The identity column rewrote the table: whatever has no default now, c say, may have had one that filled the rows.
-  [ "$(stream | jq -c 'select(.op == "schema") | [.columns[] | .default]')" = '[null,null,true,null,true]' ]
+  [ "$(stream | jq -c 'select(.op == "schema" and .file == null) | [.columns[] | .default]')" = '[null,null,true,null,true]' ]
   sql "CREATE TABLE u (id int PRIMARY KEY)" "ALTER TABLE u ADD COLUMN a int" "ALTER PUBLICATION p ADD TABLE u" "INSERT INTO u VALUES (1)"
   [ "$(stream | jq -c 'select(.op == "schema" and .table == "public.u") | [.columns[] | .default]')" = '[false,false]' ]
 }

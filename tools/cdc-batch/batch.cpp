@@ -6,6 +6,7 @@
 #include "base/failure.hpp"
 #include "base/time.hpp"
 #include "json/tokens.hpp"
+#include "stage/names.hpp"
 
 namespace cdc_batch {
 namespace {
@@ -64,11 +65,16 @@ void Batch::line(std::string_view text, io::LineWriter& out) {
       if (on_source) on_source();
       return;
     case change::Op::message:
-      throw Failure(Exit::data, "message_line", "cannot stage messages (op 'm') in this version");
+      add(table_of(stage::kMessages), line.raw, line);
+      return;
   }
 }
 
 void Batch::schema_line(const change::Line& line) {
+  if (line.table == stage::kMessages) {
+    throw Failure(Exit::data, "bad_table", "a table has the name under which messages are staged")
+        .at_table(std::string(line.table));
+  }
   Table& table = table_of(line.table);
   table.schema_line = line.raw;
   const KeyColumn key = key_column(change::decode_schema(line.root()));

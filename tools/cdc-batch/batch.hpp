@@ -50,7 +50,7 @@ class Batch : public tool::Filter {
   std::function<void(const stage::Epoch&)> on_epoch;
   std::function<void(const stage::Chunk&)> on_chunk;
 
-  /// err  data/... of change::Parser and Checker; data/bad_policy; data/message_line (this version stages no messages); retry/disk_full
+  /// err  data/... of change::Parser and Checker; data/bad_policy; data/bad_table (a table is called like the file of messages); retry/disk_full
   void line(std::string_view text, io::LineWriter& out) override;
   /// The complete transactions leave as a last epoch, also when the input was cut: then retry/cut_short follows.
   void end(io::LineWriter& out) override;

@@ -93,6 +93,7 @@ int main(int argc, char** argv) {
       command.sub("explain", "Say what decides over a column", [&] { return cdc_policy::explain(options); }));
   with_tables(explain);
   with_pins(explain);
+  explain.text("ledger", "FILE", options.ledger, "What cdc-mask has held back");
   explain.words("COLUMN", options.words, 1, 1000, "SCHEMA.TABLE.COLUMN");
   tool::Command& diff = command.sub("diff", "Say what a new policy has to erase and to back-fill",
                                     [&] { return cdc_policy::diff(options); });

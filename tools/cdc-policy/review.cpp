@@ -208,7 +208,7 @@ std::vector<Finding> review(const Policy& policy, const std::string& source, std
 }
 
 std::string explain(const Policy& policy, const std::string& source, std::span<const SourceTable> tables,
-                    const ColumnName& column, const policy::PinBook::Tables* pins) {
+                    const ColumnName& column, const policy::PinBook::Tables* pins, std::string_view ledger) {
   const auto table = std::find_if(tables.begin(), tables.end(),
                                   [&](const SourceTable& one) { return one.schema.table == column.table; });
   const auto missing = [&] {
@@ -259,6 +259,15 @@ std::string explain(const Policy& policy, const std::string& source, std::span<c
                : standing == policy::Standing::retyped ? "another type now"
                                                        : "another column now") +
               "\n";
+    }
+  }
+  // Of the whole table too: a line whose column is a dash.
+  while (!ledger.empty()) {
+    const std::string_view line = ledger.substr(0, ledger.find('\n'));
+    ledger.remove_prefix(std::min(line.size() + 1, ledger.size()));
+    for (const std::string& held : {found->name, std::string("-")}) {
+      const std::string head = source + "\t" + column.table + "\t" + held + "\t";
+      if (line.starts_with(head)) text.append("withheld\t").append(line.substr(head.size())).append("\n");
     }
   }
   return text;

@@ -46,11 +46,12 @@ struct Finding {
                                           std::span<const SourceTable> tables, const policy::PinBook::Tables* pins,
                                           const policy::Keys* keys);
 
-/// One column: what decides, what else names it, what it is called in the warehouse, its pin.
+/// One column: what decides, what else names it, what it is called in the warehouse, its pin, how many rows it was withheld from.
+/// in   ledger  as cdc-mask keeps it; empty: not asked
 /// err  refused/no_such_column
 [[nodiscard]] std::string explain(const policy::Policy& policy, const std::string& source,
                                   std::span<const SourceTable> tables, const ColumnName& column,
-                                  const policy::PinBook::Tables* pins);
+                                  const policy::PinBook::Tables* pins, std::string_view ledger);
 
 /// What a new policy changes, one line for each column and output that leaves otherwise than before, five fields with one tab between
 /// them: what is to be done (`erase`: something that may be in the warehouse is to be there no longer; `backfill`: something

@@ -87,8 +87,9 @@ Exit explain(const Options& options) {
   const std::vector<ColumnName> columns = columns_of(options.words);
   const std::vector<SourceTable> tables = tables_of(options);
   std::optional<policy::PinBook> pins = pins_of(options);
+  const std::string ledger = options.ledger.empty() ? "" : io::read_file(options.ledger).value_or("");
   for (const ColumnName& column : columns) {
-    print(explain(policy, options.source, tables, column, pins ? &pins->of(options.source) : nullptr));
+    print(explain(policy, options.source, tables, column, pins ? &pins->of(options.source) : nullptr, ledger));
   }
   return Exit::done;
 }

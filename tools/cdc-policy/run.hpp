@@ -19,6 +19,7 @@ struct Options {
   std::string publication;
   std::string pins;
   std::string keys;
+  std::string ledger;
   std::string wanted;
   std::uint64_t sample = 0;  ///< rows of each table of which draft looks at the values
   bool stream = false;       ///< tables come from a change stream on standard input instead of a catalog

@@ -310,14 +310,19 @@ TEST_F(BatchTest, CountsThatAreOffAreRefusedUnlessSomethingSelectsOnPurpose) {
           R"({"op":"commit","lsn":"00000000/00000110","end":"00000000/00000120","ts":"2026-11-22T10:53:01.123456Z","xid":9,"rows":1,"read_rows":2})"});
 }
 
-TEST_F(BatchTest, AMessageIsRefusedUntilItCanBeStaged) {
+TEST_F(BatchTest, MessagesHaveAFileOfTheirOwnAndNoTableBearsItsName) {
+  const std::string message =
+      R"({"op":"m","lsn":"00000000/00000110","seq":0,"ts":"2026-11-22T10:53:01.123456Z","xid":9,"prefix":"p","content":"c"})";
+  give({kSource, schema("public.t"), message, insert("public.t", 0x110, 1, "1"), commit(0x110, 0x120, 2)});
+  end();
+  ASSERT_EQ(epochs().size(), 1u);
+  ASSERT_EQ(epochs()[0].files.size(), 2u);
+  EXPECT_EQ(epochs()[0].files[0].table, "_cdc.messages");
+  EXPECT_EQ(content(epochs()[0].files[0]), std::vector<std::string>{message});
+  EXPECT_EQ(epochs()[0].rows, 2u);
+  start();
   give(kSource);
-  EXPECT_EQ(
-      slug_of([&] {
-        give(
-            R"({"op":"m","lsn":"00000000/00000110","seq":0,"ts":"2026-11-22T10:53:01.123456Z","xid":9,"prefix":"p","content":"c"})");
-      }),
-      "message_line");
+  EXPECT_EQ(slug_of([&] { give(schema("_cdc.messages")); }), "bad_table");
 }
 
 TEST_F(BatchTest, AChunkIsAManifestOfItsOwnBesideTheOpenEpoch) {

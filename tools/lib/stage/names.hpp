@@ -10,6 +10,9 @@
 
 namespace stage {
 
+/// What manifests call the file of logical messages, which are of no table. A table of this name is not staged.
+inline constexpr std::string_view kMessages = "_cdc.messages";
+
 /// One schema or table name as part of an object name: every byte outside [a-z0-9_-] is %XX (capital hex digits).
 [[nodiscard]] std::string encode_name(std::string_view name);
 

@@ -9,6 +9,7 @@
 #include "json/tokens.hpp"
 #include "json/write.hpp"
 #include "logging/event.hpp"
+#include "stage/names.hpp"
 #include "warehouse/statements.hpp"
 
 namespace warehouse {
@@ -492,6 +493,24 @@ void Loader::load_rows(Work& work, const std::vector<const stage::FileEntry*>& f
   }
 }
 
+// Logical messages are of no table: they are kept as they are, in one list.
+void Loader::load_messages(const std::vector<const stage::FileEntry*>& files, base::Lsn from, base::Lsn to,
+                           Counts& counts) {
+  state_->expect_messages();
+  for (const stage::FileEntry* entry : files) {
+    stage::LineFile file = stage::LineFile::open(log_, *entry);
+    for (std::string_view text; file.next(text);) {
+      const change::Line& line = parser_.parse(text);
+      if (line.op != change::Op::message || line.lsn_value() < from || line.lsn_value() >= to) {
+        throw Failure(Exit::data, "wrong_order", "the file of messages holds a line that does not belong there");
+      }
+      state_->add_message(line);
+      ++counts.rows;
+      ++counts.applied;
+    }
+  }
+}
+
 bool Loader::load_chunk(const std::string& object) {
   const stage::Chunk chunk = log_.chunk(object);
   check_belongs(chunk);
@@ -572,7 +591,9 @@ bool Loader::load_epoch(const stage::Stored& stored) {
       std::sort(parts.begin(), parts.end(), [](const auto* a, const auto* b) { return a->part < b->part; });
       Counts of_table;
       Work work;
-      if (prepare(work, table, schemas[table], epoch.policy, epoch.from, loaded_at)) {
+      if (table == stage::kMessages) {
+        load_messages(parts, epoch.from, epoch.to, of_table);
+      } else if (prepare(work, table, schemas[table], epoch.policy, epoch.from, loaded_at)) {
         load_rows(work, parts, epoch.from, epoch.to, of_table, loaded_at);
         if (!parts.empty()) finish(work, loaded_at);
       } else {

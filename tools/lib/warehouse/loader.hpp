@@ -76,6 +76,7 @@ class Loader {
   static void use_version_at(Work& work, const change::Line& line);
   void load_rows(Work& work, const std::vector<const stage::FileEntry*>& files, base::Lsn from, base::Lsn to,
                  Counts& counts, std::string_view loaded_at);
+  void load_messages(const std::vector<const stage::FileEntry*>& files, base::Lsn from, base::Lsn to, Counts& counts);
   void flush(Work& work, std::string_view loaded_at);
   void finish(Work& work, std::string_view loaded_at);
   void quarantine(const Work& work, const std::vector<Unfit>& unfit, std::string_view loaded_at);

@@ -325,6 +325,30 @@ void State::doubt(std::string_view table, base::Lsn at) {
   update.text(1, table).copied_text(2, base::format(at)).run();
 }
 
+void State::expect_messages() {
+  database_.run(
+      "CREATE TABLE IF NOT EXISTS _cdc_messages(lsn TEXT NOT NULL, seq INTEGER NOT NULL, xid INTEGER NOT NULL, ts TEXT "
+      "NOT "
+      "NULL, prefix TEXT NOT NULL, content TEXT, base64 TEXT, PRIMARY KEY(lsn, seq)) STRICT");
+}
+
+void State::add_message(const change::Line& line) {
+  Statement insert = database_.prepare("INSERT INTO _cdc_messages VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7)", "_cdc_messages");
+  const json::Value root = line.root();
+  insert.text(1, line.lsn).integer(2, static_cast<std::int64_t>(line.seq));
+  insert.integer(3, static_cast<std::int64_t>(line.xid)).text(4, line.ts).copied_text(5, root.text("prefix"));
+  const auto optional = [&](int at, const char* key) {
+    if (root.find(key) != nullptr) {
+      insert.copied_text(at, root.text(key));
+    } else {
+      insert.null(at);
+    }
+  };
+  optional(6, "content");
+  optional(7, "base64");
+  insert.run();
+}
+
 void State::park(const Table& table, std::string_view reason, base::Lsn at, std::string_view loaded_at) {
   Statement update = database_.prepare(
       "UPDATE _cdc_tables SET parked=?2, parked_at=?3, parked_since=?4 WHERE \"table\"=?1 AND parked IS NULL",

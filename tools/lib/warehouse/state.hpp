@@ -99,6 +99,11 @@ class State {
   void park(const Table& table, std::string_view reason, base::Lsn at, std::string_view loaded_at);
   void add_waiting(std::string_view table, std::uint64_t rows);
   void set_cut(std::string_view table, Cut cut);
+  /// Makes the list of messages where there is none yet.
+  void expect_messages();
+  /// in   line  of op `m`
+  /// err  as Database when the message is there already
+  void add_message(const change::Line& line);
   void set_unknown(std::string_view table, std::uint64_t values, bool may_have);
   void add_quarantine(const Table& table, const Unfit& unfit, std::string_view loaded_at);
   void add_epoch(const stage::Epoch& epoch, std::string_view sha256, const Counts& counts, std::string_view loaded_at);
