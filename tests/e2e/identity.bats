@@ -229,7 +229,10 @@ staged_is() { [[ $(staged) == "$1" ]]; }
 }
 
 @test "what is meant with a publication is no loss: a table more, a table dropped, another column list, and one that is let go" {
-  sql 'DROP TABLE u' 'CREATE TABLE v (id int PRIMARY KEY)' 'ALTER PUBLICATION p ADD TABLE v' 'ALTER PUBLICATION p SET TABLE t (id), v' "INSERT INTO t VALUES (2, 'second')"
+  # A column list from 15 on; before, the same without one.
+  local list=''
+  if server_at_least 150000; then list=' (id)'; fi
+  sql 'DROP TABLE u' 'CREATE TABLE v (id int PRIMARY KEY)' 'ALTER PUBLICATION p ADD TABLE v' "ALTER PUBLICATION p SET TABLE t$list, v" "INSERT INTO t VALUES (2, 'second')"
   pump
   all_done
   sql 'ALTER PUBLICATION p DROP TABLE v'

@@ -152,8 +152,9 @@ LINES
   publish
   sql 'CREATE TABLE noise (x int)' 'SELECT pg_switch_wal()'
   timeout 10 "${READ[@]}" --until now >out
-  [[ $(jq -r .op out | tr '\n' ' ') == 'source heartbeat ' ]]
-  [[ $(jq -r 'select(.op == "heartbeat").end' out) > $(jq -r 'select(.op == "source").start' out) ]]
+  # One heartbeat, or two when the server moved on meanwhile.
+  [[ $(jq -r .op out | tr '\n' ' ') =~ ^source\ (heartbeat\ )+$ ]]
+  [[ $(jq -r 'select(.op == "heartbeat").end' out | head -n 1) > $(jq -r 'select(.op == "source").start' out) ]]
 }
 
 @test "--until a position leaves out what was committed behind it" {
