@@ -1,7 +1,7 @@
 # The commands of this project; `make help` lists them. Each installs from Debian what it needs and does not find.
 # Knows: which script or build does what. Must not: hold a list of sources, tools or tests; CMake and the tests find those.
 .DEFAULT_GOAL := all
-.PHONY: all demo demo-clean test test-matrix test-all bench install deb lint clean help
+.PHONY: all demo demo-clean test test-matrix test-destinations test-all bench install deb lint clean help
 
 PREFIX ?= /usr/local
 DESTDIR ?=
@@ -30,9 +30,13 @@ test-matrix: ## what depends on the server, on PostgreSQL 14, 16, 17 and 18 (fet
 	@scripts/install-packages matrix
 	@JOBS=$(JOBS) tests/run matrix
 
-test-all: ## every suite and the matrix, half an hour and more
-	@scripts/install-packages matrix
-	@JOBS=$(JOBS) tests/run all matrix
+test-destinations: ## stages in object stores, on real servers (Ceph, from Debian)
+	@scripts/install-packages destinations
+	@JOBS=$(JOBS) tests/run destinations
+
+test-all: ## every suite, the matrix and the destinations, three quarters of an hour
+	@scripts/install-packages matrix destinations
+	@JOBS=$(JOBS) tests/run all destinations matrix
 
 bench: ## measure against pg_recvlogical, append to tests/bench/results.tsv
 	@scripts/install-packages bench

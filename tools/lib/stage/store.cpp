@@ -6,10 +6,12 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstdlib>
 #include <filesystem>
 
 #include "base/failure.hpp"
 #include "io/file.hpp"
+#include "stage/s3.hpp"
 
 namespace stage {
 namespace {
@@ -123,13 +125,19 @@ class FolderStore : public Store {
 std::unique_ptr<ObjectReader> open_local_file(const std::string& path) { return FolderStore::open_file(path); }
 
 std::unique_ptr<Store> open_store(const std::string& stage, bool create) {
+  if (stage.starts_with("s3://")) {
+    return make_s3_store(stage, s3_account([](const char* name) {
+                           const char* value = std::getenv(name);
+                           return value == nullptr ? std::nullopt : std::optional<std::string>(value);
+                         }));
+  }
   std::string folder = stage;
   const std::size_t scheme = stage.find("://");
   if (scheme != std::string::npos) {
     if (!stage.starts_with("file:///")) {
-      throw base::Failure(
-          base::Exit::usage, "unknown_stage",
-          "cannot use a stage at " + stage.substr(0, scheme) + "://; this version knows file:///FOLDER or a path");
+      throw base::Failure(base::Exit::usage, "unknown_stage",
+                          "cannot use a stage at " + stage.substr(0, scheme) +
+                              "://; this version knows file:///FOLDER or a path, and s3://BUCKET/PREFIX");
     }
     folder = stage.substr(std::string_view("file://").size());
   }

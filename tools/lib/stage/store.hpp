@@ -1,5 +1,5 @@
-// stage: where objects lie. A store holds named, immutable objects; the only thing it must promise is create-if-absent. This
-// version has one kind, a folder. Knows nothing of epochs; the log (log.hpp) stands on it.
+// stage: where objects lie. A store holds named, immutable objects; the only thing it must promise is create-if-absent. Its kinds are a
+// folder, which stands here, and a bucket (s3.hpp). Knows nothing of epochs; the log (log.hpp) stands on it.
 #pragma once
 
 #include <cstdint>
@@ -20,7 +20,8 @@ class ObjectReader {
   [[nodiscard]] virtual std::string_view read() = 0;
 };
 
-/// Names are relative, `/` between parts. err of all: retry/disk_full, retry/file_failed, denied/permission.
+/// Names are relative, `/` between parts. err of all, in a folder: retry/disk_full, retry/file_failed, denied/permission; in a bucket:
+/// see s3.hpp.
 class Store {
  public:
   virtual ~Store() = default;
@@ -48,9 +49,10 @@ class Store {
 /// A file that is no object (yet): the spool's. out  nullptr when there is none of that name
 [[nodiscard]] std::unique_ptr<ObjectReader> open_local_file(const std::string& path);
 
-/// in   stage   `file:///FOLDER` or a path; `s3://`, `gs://`, `az://` and other schemes are not in this version
-///      create  make the folder when it is missing; else a missing one is retry/no_stage
-/// err  usage/unknown_stage
+/// in   stage   `file:///FOLDER` or a path, or `s3://BUCKET[/PREFIX]` with what the environment says of it; `gs://`, `az://` and other
+///              schemes are not in this version
+///      create  make the folder when it is missing; else a missing one is retry/no_stage. A bucket must be there
+/// err  usage/unknown_stage, those of s3_account
 [[nodiscard]] std::unique_ptr<Store> open_store(const std::string& stage, bool create);
 
 }  // namespace stage

@@ -1,0 +1,134 @@
+#!/usr/bin/env bats
+# A bucket as the stage, on a real S3 server (Ceph's gateway): the whole pipe, two writers, a store that stalls, dies and comes back, and
+# each way of not being let in. Knows: the programs of the pipe, the environment of AWS's programs, how the server is stopped.
+# Must not know: requests.
+# shellcheck disable=SC2030,SC2031,SC2154 # a test and its functions are one process; stderr comes from run
+
+bats_require_minimum_version 1.5.0
+set -o pipefail
+load ../e2e/cluster
+load ../fault/pipeline
+
+setup_file() {
+  cluster_start
+  export S3=$BATS_FILE_TMPDIR/s3
+  private-s3 start "$S3"
+  export AWS_SHARED_CREDENTIALS_FILE=/dev/null
+}
+teardown_file() {
+  private-s3 stop "$S3"
+  cluster_remove
+}
+
+setup() {
+  cd "$BATS_TEST_TMPDIR" || return
+  set -a
+  # shellcheck source=/dev/null
+  . "$S3/s3.env"
+  set +a
+  bucket=pgcdc-$BATS_TEST_NUMBER
+  "$PGCDC_BIN/../e2e/s3-bucket" "$bucket" >/dev/null
+  fresh_database "s3_$BATS_TEST_NUMBER"
+  export SLOT=s3_$BATS_TEST_NUMBER DIR=$PWD/p
+  mkdir "$DIR"
+}
+teardown() {
+  kill -CONT "$S3_STORE_PID"
+  sql "SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE NOT active" >/dev/null
+}
+
+# A pipeline of all tables with its stage in the bucket.
+given() {
+  sql "$@" 'CREATE PUBLICATION pgcdc FOR ALL TABLES' >/dev/null
+  pipeline_make "$DIR" 'max-seconds = 1'
+  sed -i "s|^stage = .*|stage = s3://$bucket/some/where|" "$DIR/pipeline.ini"
+}
+in_warehouse() { warehouse_sql "$DIR/warehouse.db" "$1"; }
+
+@test "copy, stream and warehouse over a bucket, with names that an address has to encode; the stream comes back whole" {
+  given 'CREATE TABLE t (id int PRIMARY KEY, v text)' 'CREATE TABLE "Odd + Name/ü%41" (id int PRIMARY KEY, v text)' "INSERT INTO t SELECT n, md5(n::text) FROM generate_series(1, 5000) n" \
+    "INSERT INTO \"Odd + Name/ü%41\" SELECT * FROM t"
+  pipeline_begin "$DIR"
+  sql "UPDATE t SET v = 'changed' WHERE id % 3 = 0" 'DELETE FROM "Odd + Name/ü%41" WHERE id % 5 = 0' "INSERT INTO t SELECT n, 'new' FROM generate_series(5001, 6000) n"
+  pipeline_pass "$DIR"
+  pipeline_pass "$DIR"
+  pipeline_equal "$DIR" public.t 'public."Odd + Name/ü%41"'
+  [[ $(cdc-stage-get --config "$DIR/pipeline.ini" --copy | jq -c 'select(.op == "c" or .op == "u" or .op == "d" or .op == "r")' | wc -l) == $((10000 + 1666 + 1000 + 1000)) ]]
+  # A loader on another machine: from the bucket alone.
+  cdc-load --source shop --stage "s3://$bucket/some/where" --warehouse "sqlite:$PWD/other.db"
+  [[ $(warehouse_sql other.db 'SELECT count(*), sum(v = '"'changed'"') FROM t') == '6000|1666' ]]
+}
+
+@test "a log of more objects than a page of the store's listing is found whole" {
+  given 'CREATE TABLE t (id int PRIMARY KEY, n int)' 'INSERT INTO t SELECT n, 0 FROM generate_series(1, 10) n'
+  pgcdc-slot create --config "$DIR/pipeline.ini" >/dev/null
+  sql "DO \$\$ BEGIN FOR i IN 1..130 LOOP UPDATE t SET n = n + 1 WHERE id = 1 + i % 10; COMMIT; END LOOP; END \$\$"
+  pgcdc-read --config "$DIR/pipeline.ini" --until now --ack '' | cdc-batch --max-bytes 1 | cdc-stage-put --config "$DIR/pipeline.ini"
+  # A writer without an idea where the log ends finds it by the listing, and this one has a hundred names a page.
+  pgcdc-read --config "$DIR/pipeline.ini" --until now --ack '' | cdc-batch | cdc-stage-put --config "$DIR/pipeline.ini"
+  [[ $(cdc-stage-get --config "$DIR/pipeline.ini" | grep -c '"op":"u"') == 130 ]]
+  [[ $(cdc-stage-get --config "$DIR/pipeline.ini" --from "$(current_lsn)" | wc -l) -le 2 ]]
+}
+
+@test "who is not let in, and where there is no bucket: the documented code, one line, no secret in it" {
+  given 'CREATE TABLE t (id int PRIMARY KEY)' 'INSERT INTO t VALUES (1)'
+  pgcdc-slot create --config "$DIR/pipeline.ini" >/dev/null
+  pgcdc-snapshot --config "$DIR/pipeline.ini" 2>/dev/null | cdc-batch --spool "$DIR/kept" >manifests
+  put() { run "$@" --separate-stderr bash -c "pgcdc-snapshot --config '$DIR/pipeline.ini' 2>/dev/null | cdc-batch 2>/dev/null | cdc-stage-put --stage '$stage'"; }
+  stage=s3://$bucket/x
+  AWS_SECRET_ACCESS_KEY=wrong/secret put -77
+  [[ $stderr == *'err=store_denied class=denied'* && $stderr != *wrong/secret* && $(wc -l <<<"$stderr") == 1 ]]
+  AWS_ACCESS_KEY_ID='' put -64
+  [[ $stderr == *err=no_credentials* ]]
+  stage=s3://pgcdc-not-there/x put -78
+  [[ $stderr == *err=no_bucket* ]]
+  stage=s3://x put -64
+  [[ $stderr == *err=unknown_stage* ]]
+  AWS_ENDPOINT_URL=ftp://127.0.0.1 put -64
+  [[ $stderr == *err=bad_url* ]]
+}
+
+@test "of two writers of one stage each epoch is one's, and nothing is doubled or lost" {
+  given 'CREATE TABLE t (id int PRIMARY KEY, n int)' 'INSERT INTO t SELECT n, 0 FROM generate_series(1, 10) n'
+  pgcdc-slot create --config "$DIR/pipeline.ini" >/dev/null
+  pgcdc-snapshot --config "$DIR/pipeline.ini" | cdc-batch | cdc-stage-put --config "$DIR/pipeline.ini"
+  sql "DO \$\$ BEGIN FOR i IN 1..60 LOOP UPDATE t SET n = n + 1 WHERE id = 1 + i % 10; COMMIT; END LOOP; END \$\$"
+  pgcdc-read --config "$DIR/pipeline.ini" --until now --ack '' >stream
+  local bytes pids=() status
+  for bytes in 700 1900 1; do
+    cdc-batch --max-bytes $bytes <stream 2>/dev/null | cdc-stage-put --stage "s3://$bucket/some/where" 2>"put.$bytes" &
+    pids+=($!)
+  done
+  for pid in "${pids[@]}"; do
+    status=0
+    wait "$pid" || status=$?
+    ((status == 0))
+  done
+  cdc-load --config "$DIR/pipeline.ini"
+  [[ $(in_warehouse 'SELECT sum(n), min(n), max(n) FROM t') == '60|6|6' ]]
+  [[ $(cdc-stage-get --config "$DIR/pipeline.ini" | grep -c '"op":"u"') == 60 ]]
+}
+
+@test "a store that stalls is waited for; one that dies is 75, and what was not put is put by the next run" {
+  given 'CREATE TABLE t (id int PRIMARY KEY, v text)' "INSERT INTO t SELECT n, repeat(md5(n::text), 20) FROM generate_series(1, 20000) n"
+  pipeline_begin "$DIR"
+  sql "UPDATE t SET v = 'again ' || v"
+  kill -STOP "$S3_STORE_PID"
+  pipe_of "$DIR" pgcdc-read --until now 2>log &
+  local pipe=$!
+  wait_until 20 sql_says t "SELECT bool_or(active) FROM pg_replication_slots"
+  sql "SELECT pg_sleep(3)" >/dev/null
+  kill -0 "$pipe"
+  kill -CONT "$S3_STORE_PID"
+  wait "$pipe"
+  pipeline_load "$DIR"
+  pipeline_equal "$DIR" public.t
+
+  sql "UPDATE t SET v = 'once more' WHERE id < 100"
+  kill -KILL "$S3_GATEWAY_PID"
+  run ! pipe_of "$DIR" pgcdc-read --until now
+  [[ $output == *err=store_unavailable* && $output == *' 75' ]]
+  private-s3 again "$S3"
+  pipeline_pass "$DIR"
+  pipeline_equal "$DIR" public.t
+}

@@ -1,0 +1,107 @@
+// Promises of signing and of listings, against the examples that AWS publishes; and of where a key is taken from. What a real server
+// makes of them is tests/destinations.
+#include "stage/s3.hpp"
+
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <map>
+
+#include "base/failure.hpp"
+#include "crypto/digest.hpp"
+
+namespace {
+
+constexpr std::int64_t kTime = 1369353600;  // 20130524T000000Z
+const stage::S3Key kKey{"AKIAIOSFODNN7EXAMPLE", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY", ""};
+
+stage::S3Request request(const std::string& method, const std::string& path) {
+  return {method, "examplebucket.s3.amazonaws.com", path, {}, {}, crypto::sha256_hex("")};
+}
+
+std::string signature(const stage::S3Request& asked) {
+  const std::string last = stage::sign(asked, kKey, "us-east-1", kTime).back();
+  return last.substr(last.find("Signature=") + 10);
+}
+
+TEST(Signature, IsThatOfThePublishedExamples) {
+  stage::S3Request get = request("GET", "/test.txt");
+  get.headers = {{"range", "bytes=0-9"}};
+  EXPECT_EQ(signature(get), "f0e8bdb87c964420e857bd35b5d6ed310bd44f0170aba48dd91039c6036bdb41");
+
+  stage::S3Request put = request("PUT", stage::encode_path("/test$file.text"));
+  put.headers = {{"x-amz-storage-class", "REDUCED_REDUNDANCY"}, {"date", "Fri, 24 May 2013 00:00:00 GMT"}};
+  put.payload = crypto::sha256_hex("Welcome to Amazon S3.");
+  EXPECT_EQ(signature(put), "98ad721746da40c64f1a55b78f14c238d841ea1380cd77a1b5971af0ece108bd");
+
+  stage::S3Request lifecycle = request("GET", "/");
+  lifecycle.query = {{"lifecycle", ""}};
+  EXPECT_EQ(signature(lifecycle), "fea454ca298b7da1c68078a5d1bdbfbbe0d65c699e0f91ac7a200a0136783543");
+
+  stage::S3Request list = request("GET", "/");
+  list.query = {{"prefix", "J"}, {"max-keys", "2"}};
+  EXPECT_EQ(signature(list), "34b48302e7b5fa45bde8084f4b7868a86f0a534bc59db6670ed5711ef69dc6f7");
+}
+
+TEST(Signature, SignsTheTokenAndEncodesEveryOddByteOnce) {
+  stage::S3Request asked = request("GET", stage::encode_path("/a b/%41=+\xC3\xBC"));
+  EXPECT_EQ(asked.path, "/a%20b/%2541%3D%2B%C3%BC");
+  asked.query = {{"b", "x/y"}, {"a", "~*"}};
+  EXPECT_EQ(stage::encode_query(asked), "a=~%2A&b=x%2Fy");
+  stage::S3Key temporary = kKey;
+  temporary.token = "TOKEN";
+  const std::vector<std::string> headers = stage::sign(asked, temporary, "eu-central-1", kTime);
+  EXPECT_NE(std::find(headers.begin(), headers.end(), "x-amz-security-token: TOKEN"), headers.end());
+  EXPECT_NE(headers.back().find("x-amz-security-token,"), std::string::npos);
+  EXPECT_NE(headers.back().find("/20130524/eu-central-1/s3/aws4_request,"), std::string::npos);
+}
+
+TEST(Listing, GivesKeysFoldersAndHowToGoOn) {
+  const stage::S3Listing page = stage::parse_listing(
+      "<?xml version=\"1.0\"?><ListBucketResult "
+      "xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"><Name>b</Name><Prefix>p/</Prefix>"
+      "<NextContinuationToken>a&amp;b=</NextContinuationToken><IsTruncated>true</IsTruncated>"
+      "<Contents><Key>p/x%2541%20y</Key><Owner><ID>o</ID></Owner></Contents><Contents><Key>p/z</Key></Contents>"
+      "<CommonPrefixes><Prefix>p/below/</Prefix></CommonPrefixes></ListBucketResult>");
+  EXPECT_EQ(page.keys, (std::vector<std::string>{"p/x%41 y", "p/z"}));
+  EXPECT_EQ(page.folders, std::vector<std::string>{"p/below/"});
+  EXPECT_EQ(page.next, "a&b=");
+  EXPECT_EQ(stage::parse_listing("<ListBucketResult></ListBucketResult>").next, "");
+  for (const char* bad : {"", "<html></html>", "<ListBucketResult><Contents><Key>cut"}) {
+    EXPECT_THROW(static_cast<void>(stage::parse_listing(bad)), base::Failure) << bad;
+  }
+}
+
+TEST(Account, IsTakenFromTheEnvironmentAndElseFromTheUsualFile) {
+  std::map<std::string, std::string> set = {{"AWS_ACCESS_KEY_ID", "id"},
+                                            {"AWS_SECRET_ACCESS_KEY", "secret"},
+                                            {"AWS_ENDPOINT_URL", "http://x:1"},
+                                            {"AWS_REGION", "r"}};
+  const auto variable = [&](const char* name) { return set.contains(name) ? std::optional(set[name]) : std::nullopt; };
+  stage::S3Account account = stage::s3_account(variable);
+  EXPECT_EQ(account.key.id + account.key.secret + account.key.token, "idsecret");
+  EXPECT_EQ(account.endpoint + account.region, "http://x:1r");
+
+  char path[] = "/tmp/pgcdc-s3-XXXXXX";
+  const int fd = ::mkstemp(path);
+  const std::string text =
+      "[default]\naws_access_key_id=other\n\n[mine]\n# x\naws_access_key_id = file id\naws_secret_access_key = "
+      "a=b\naws_session_token=t\n";
+  ASSERT_EQ(::write(fd, text.data(), text.size()), static_cast<ssize_t>(text.size()));
+  ::close(fd);
+  set = {{"AWS_SHARED_CREDENTIALS_FILE", path}, {"AWS_PROFILE", "mine"}};
+  account = stage::s3_account(variable);
+  EXPECT_EQ(account.key.id + "|" + account.key.secret + "|" + account.key.token, "file id|a=b|t");
+  EXPECT_EQ(account.region, "us-east-1");
+  set["AWS_PROFILE"] = "default";  // it has no secret
+  try {
+    static_cast<void>(stage::s3_account(variable));
+    FAIL();
+  } catch (const base::Failure& failure) {
+    EXPECT_EQ(failure.slug, "no_credentials");
+  }
+  std::remove(path);
+}
+
+}  // namespace
