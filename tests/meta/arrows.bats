@@ -82,7 +82,9 @@ foreign_home() {
     sqlite3*.h) echo warehouse ;;
     CLI/* | boost/*) echo tool ;;
     gtest/* | gmock/*) echo tests ;;
-    curl/* | duckdb*) echo nowhere ;;
+    curl/*) echo http ;;
+    expat*.h) echo stage ;;
+    duckdb*) echo nowhere ;;
     *) echo any ;;
   esac
 }

@@ -128,11 +128,11 @@ unreached() {
   for file in $(files 'tests/*.bats' 'tests/*.cpp' 'tests/golden/*/cmd'); do
     echo "= $file"
     case $file in
-      tests/e2e/*/* | tests/fault/*/* | tests/meta/*/*) echo "! tests/run does not reach $file" ;;
-      tests/e2e/*.bats | tests/fault/*.bats | tests/meta/*.bats | tests/golden/*/*/cmd | tests/fuzz/*.cpp) ;;
+      tests/e2e/*/* | tests/fault/*/* | tests/meta/*/* | tests/destinations/*/*) echo "! tests/run does not reach $file" ;;
+      tests/e2e/*.bats | tests/fault/*.bats | tests/meta/*.bats | tests/destinations/*.bats | tests/golden/*/*/cmd | tests/fuzz/*.cpp) ;;
       tests/e2e/*.cpp)
         name=$(basename "$file" .cpp)
-        grep -qF "/e2e/${name//_/-}" tests/e2e/*.bats || echo "! no test runs $file"
+        grep -qF "/e2e/${name//_/-}" tests/e2e/*.bats tests/destinations/*.bats || echo "! no test runs $file"
         ;;
       tests/unit/*/*.cpp) [[ $file != tests/unit/*/*/* ]] || echo "! tests/run does not reach $file" ;;
       *) echo "! tests/run does not reach $file" ;;

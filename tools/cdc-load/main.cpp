@@ -14,7 +14,8 @@ int main(int argc, char** argv) {
   cdc_load::Options options;
   bool once = false;
   tool::Command command("cdc-load", "Load the epochs of a stage into a warehouse, each exactly once");
-  command.text("stage", "FOLDER", options.stage, "Stage to load from: file:///FOLDER, a path, or s3://BUCKET/PREFIX").required();
+  command.text("stage", "FOLDER", options.stage, "Stage to load from: file:///FOLDER, a path, or s3://BUCKET/PREFIX")
+      .required();
   command.text("source", "NAME", options.source, "Source whose epochs are loaded").required();
   command.text("warehouse", "WHERE", options.warehouse, "Warehouse: sqlite:FILE, made when it is missing").required();
   command.flag("history", options.history, "Keep every version of every row too");
