@@ -4,6 +4,7 @@
 
 #include <simdjson.h>
 
+#include <algorithm>
 #include <cstring>
 
 #include "base/failure.hpp"
@@ -47,6 +48,28 @@ bool valid_number(std::string_view text) {
 
 bool is_hex(char c) { return is_digit(c) || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F'); }
 
+bool is_short_escape(char c) {
+  switch (c) {
+    case '"':
+    case '\\':
+    case '/':
+    case 'b':
+    case 'f':
+    case 'n':
+    case 'r':
+    case 't':
+      return true;
+    default:
+      return false;
+  }
+}
+
+// out  where the next escape begins; `end` when there is none
+const char* next_escape(const char* at, const char* end) {
+  const void* found = std::memchr(at, '\\', static_cast<std::size_t>(end - at));
+  return found == nullptr ? end : static_cast<const char*>(found);
+}
+
 // in  inner text of a string
 bool valid_escapes(const char* at, const char* end) {
   while (at < end &&
@@ -58,7 +81,7 @@ bool valid_escapes(const char* at, const char* end) {
         if (!is_hex(at[i])) return false;
       }
       at += 5;
-    } else if (std::strchr("\"\\/bfnrt", *at) != nullptr) {
+    } else if (is_short_escape(*at)) {
       ++at;
     } else {
       return false;
@@ -136,8 +159,9 @@ std::span<const Token> Tokenizer::tokens(std::string_view line) {
   if (tokens_.size() < static_cast<std::size_t>(end - at)) tokens_.resize(static_cast<std::size_t>(end - at) * 2);
   Token* const first = tokens_.data();
   Token* out = first;
-  // Most lines hold no escape at all: one look at the line saves one look at each string.
-  const bool has_escapes = std::memchr(text, '\\', line.size()) != nullptr;
+  // Few strings hold an escape: the line is looked through once, from one to the next, instead of every string.
+  const char* const text_end = text + line.size();
+  const char* escape = next_escape(text, text_end);
 
   std::uint32_t open[kMaxDepth];  // indexes of the containers that are open
   std::size_t depth = 0;
@@ -150,11 +174,15 @@ std::span<const Token> Tokenizer::tokens(std::string_view line) {
     while (is_space(text[stop - 1])) --stop;
     return stop;
   };
-  const auto take_string = [text, first, has_escapes, scalar_end](const std::uint32_t* place, Token* into, Kind kind) {
+  const auto take_string = [text, text_end, first, &escape, scalar_end](const std::uint32_t* place, Token* into,
+                                                                        Kind kind) {
     const std::size_t begin = *place;
     const std::size_t stop = scalar_end(place);
     if (stop - begin < 2 || text[stop - 1] != '"') invalid("broken string", begin);
-    if (has_escapes && !valid_escapes(text + begin + 1, text + stop - 1)) invalid("broken escape", begin);
+    if (escape < text + stop) {
+      if (!valid_escapes(std::max(escape, text + begin + 1), text + stop - 1)) invalid("broken escape", begin);
+      escape = next_escape(text + stop, text_end);
+    }
     into->begin = text + begin;
     into->size = static_cast<std::uint32_t>(stop - begin);
     into->next = static_cast<std::uint32_t>(into - first) + 1;
