@@ -134,33 +134,25 @@ Proposal by_itself(const SourceTable& table, std::size_t at) {
 // What the values look like may make a proposal stricter; milder only where nothing was known, and they were many of few words.
 Proposal by_looks(Proposal made, Looks looks) {
   const bool unsure = made.why.starts_with("unsure");
-  const bool keeps = made.action == "keep";
+  if (looks == Looks::emails && made.action != "hash:email") {
+    return {"orange", "hash:email", "e-mail addresses, by its values"};
+  }
+  if (looks == Looks::words && unsure) return {"yellow", "keep", "a word of a short list, by its values: have a look"};
+  if (!unsure && made.action != "keep") return made;
   switch (looks) {
-    case Looks::unknown:
-      return made;
-    case Looks::words:
-      if (unsure) return {"yellow", "keep", "a word of a short list, by its values: have a look"};
-      return made;
     case Looks::uuids:
-      if (unsure || keeps) return {"red", "hash", "UUIDs, by its values"};
-      return made;
-    case Looks::emails:
-      if (made.action == "hash:email") return made;
-      return {"orange", "hash:email", "e-mail addresses, by its values"};
+      return {"red", "hash", "UUIDs, by its values"};
     case Looks::addresses:
-      if (unsure || keeps) return {"orange", "drop", "IP addresses, by its values"};
-      return made;
+      return {"orange", "drop", "IP addresses, by its values"};
     case Looks::urls:
-      if (unsure || keeps) return {"red", "drop", "URLs, by its values"};
-      return made;
+      return {"red", "drop", "URLs, by its values"};
     case Looks::secrets:
-      if (unsure || keeps) return {"red", "drop", "may be credentials, by its values"};
-      return made;
+      return {"red", "drop", "may be credentials, by its values"};
     case Looks::prose:
-      if (unsure || keeps) return {"red", "drop", "a text that somebody wrote, by its values"};
+      return {"red", "drop", "a text that somebody wrote, by its values"};
+    default:
       return made;
   }
-  return made;
 }
 
 class Draft {

@@ -59,8 +59,8 @@ struct Snapshot {
 /// in   session  outside of a transaction; in one that reads when this returns, until it commits
 ///      stream   a replication session, used for nothing else; may be closed afterwards
 ///      limit_s  how long to wait for transactions that are writing
-/// err  retry/blocked, retry/interrupted as wait_for_older, on a standby with what the primary must do; retry/sqlstate_XX000, which the server says when a table is altered
-///      just then; bug/snapshot_too_old when the snapshot does not hold the mark
+/// err  retry/blocked, retry/interrupted as wait_for_older, on a standby with what the primary must do; retry/sqlstate_XX000, which the
+///      server says when a table is altered just then; bug/snapshot_too_old when the snapshot does not hold the mark
 /// src  postgres-facts 12, 13; PostgreSQL docs, CREATE_REPLICATION_SLOT, SNAPSHOT 'export'
 [[nodiscard]] Snapshot take_snapshot(pg::Connection& session, pg::Connection& stream, const Mark& mark,
                                      std::uint64_t limit_s);

@@ -37,9 +37,8 @@ struct Options {
 /// out  done when every table was copied and has left
 /// err  refused/slot_... (pg::refuse_slot), refused/slot_ahead (the slot begins after the copy: changes in between would be
 ///      lost), refused/no_publication, refused/not_published, refused/wrong_cluster (what was done was done elsewhere),
-///      refused/standby (before 16),
-///      denied/no_select, denied/row_security, retry/blocked, retry/standby_behind, retry/publication_changed, retry/interrupted (asked to stop: chunks
-///      finished before stand complete in the output), data/bad_done, data/bad_unknown, and those of the session
+///      refused/standby (before 16), denied/no_select, denied/row_security, retry/blocked, retry/standby_behind,
+///      retry/publication_changed, retry/interrupted (asked to stop: chunks finished before stand complete in the output), data/bad_done, data/bad_unknown, and those of the session
 [[nodiscard]] base::Exit copy_tables(const Options& options);
 
 }  // namespace snapshot

@@ -2,11 +2,14 @@
 // makes of them is tests/destinations.
 #include "stage/s3.hpp"
 
+#include <arpa/inet.h>
 #include <gtest/gtest.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <cstdio>
 #include <map>
+#include <thread>
 
 #include "base/failure.hpp"
 #include "crypto/digest.hpp"
@@ -71,6 +74,54 @@ TEST(Listing, GivesKeysFoldersAndHowToGoOn) {
   for (const char* bad : {"", "<html></html>", "<ListBucketResult><Contents><Key>cut"}) {
     EXPECT_THROW(static_cast<void>(stage::parse_listing(bad)), base::Failure) << bad;
   }
+}
+
+// Answers each request of one connection with the next of its answers; no request here has a body of more than a piece.
+std::string slug_of_create(const std::vector<std::string>& answers) {
+  const int listener = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  socklen_t size = sizeof address;
+  EXPECT_EQ(::bind(listener, reinterpret_cast<sockaddr*>(&address), size), 0);
+  EXPECT_EQ(::listen(listener, 1), 0);
+  ::getsockname(listener, reinterpret_cast<sockaddr*>(&address), &size);
+  std::thread server([&] {
+    const int client = ::accept(listener, nullptr, nullptr);
+    for (const std::string& status : answers) {
+      std::string asked;
+      char piece[4096];
+      while (!asked.ends_with("content")) {
+        const ssize_t got = ::read(client, piece, sizeof piece);
+        if (got <= 0) break;
+        asked.append(piece, static_cast<std::size_t>(got));
+      }
+      EXPECT_NE(asked.find("if-none-match: *"), std::string::npos);
+      const std::string answer = "HTTP/1.1 " + status + "\r\nContent-Length: 0\r\n\r\n";
+      EXPECT_EQ(::write(client, answer.data(), answer.size()), static_cast<ssize_t>(answer.size()));
+    }
+    ::close(client);
+  });
+  std::string slug;
+  try {
+    const auto store = stage::make_s3_store(
+        "s3://bucket/x",
+        {"http://127.0.0.1:" + std::to_string(ntohs(address.sin_port)), "us-east-1", {"id", "secret", ""}});
+    slug = store->put_if_absent("name", "content") ? "created" : "there";
+  } catch (const base::Failure& failure) {
+    slug = failure.slug;
+  }
+  server.join();
+  ::close(listener);
+  return slug;
+}
+
+TEST(CreateIfAbsent, IsBelievedOnlyOfAStoreThatRefusesTheSecondTime) {
+  EXPECT_EQ(slug_of_create({"200 OK", "412 Precondition Failed"}), "created");
+  EXPECT_EQ(slug_of_create({"412 Precondition Failed"}), "there");
+  EXPECT_EQ(slug_of_create({"200 OK", "200 OK"}), "no_create_if_absent") << "it knows no condition";
+  EXPECT_EQ(slug_of_create({"501 Not Implemented"}), "no_create_if_absent");
+  EXPECT_EQ(slug_of_create({"403 Forbidden"}), "store_denied");
 }
 
 TEST(Account, IsTakenFromTheEnvironmentAndElseFromTheUsualFile) {

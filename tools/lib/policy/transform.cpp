@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "base/encoding.hpp"
 #include "policy/lower_case.hpp"
 
 namespace policy {
@@ -100,11 +101,8 @@ void CompatHash::append(std::string_view value, std::string_view salt, std::stri
   salted_.assign(value).append(salt);
   canonical_email(salted_, canonical_);
   digest_.add(canonical_);
-  for (const unsigned char byte : digest_.finish()) {
-    constexpr char kHex[] = "0123456789abcdef";
-    into.push_back(kHex[byte >> 4]);
-    into.push_back(kHex[byte & 15]);
-  }
+  const crypto::Digest digest = digest_.finish();
+  base::append_hex(into, {reinterpret_cast<const char*>(digest.data()), digest.size()});
 }
 
 }  // namespace policy

@@ -107,12 +107,10 @@ class S3Store : public Store {
   S3Store(std::string bucket, std::string prefix, S3Account account)
       : bucket_(std::move(bucket)), prefix_(std::move(prefix)), account_(std::move(account)) {
     const bool own_endpoint = !account_.endpoint.empty();
-    std::string_view endpoint = account_.endpoint;
     base_ = own_endpoint ? account_.endpoint : "https://" + bucket_ + ".s3." + account_.region + ".amazonaws.com";
     while (base_.ends_with('/')) base_.pop_back();
     host_ = base_.substr(base_.find("://") == std::string::npos ? 0 : base_.find("://") + 3);
     root_ = own_endpoint ? "/" + encode_uri(bucket_) : "";
-    static_cast<void>(endpoint);
   }
 
   ~S3Store() override {
@@ -149,8 +147,12 @@ class S3Store : public Store {
   }
 
   bool put_if_absent(const std::string& name, std::string_view content) override {
-    const http::Response answer = ask({"PUT", name, {}, {{"if-none-match", "*"}}, content, {}});
-    return answer.status != 412;
+    const Call create{"PUT", name, {}, {{"if-none-match", "*"}}, content, {}};
+    if (ask(create).status == 412) return false;
+    // A store that does not know the condition creates again, and of two writers both would win: asked once, with the same bytes.
+    if (!is_proven_ && ask(create).status != 412) refuse_unproven("it created an object that was there");
+    is_proven_ = true;
+    return true;
   }
 
   void place(const std::string& path, const std::string& name) override {
@@ -205,6 +207,7 @@ class S3Store : public Store {
   http::Response ask(const Call& call);
   http::Response ask_once(const Call& call);
   [[noreturn]] void refuse(const Call& call, const http::Response& answer) const;
+  [[noreturn]] void refuse_unproven(const std::string& words) const;
 
   std::string bucket_;
   std::string prefix_;  // empty, or with / at its end
@@ -213,6 +216,7 @@ class S3Store : public Store {
   std::string host_;
   std::string root_;
   std::int64_t ahead_s_ = 0;  // the server's clock, before ours
+  bool is_proven_ = false;    // it does create if absent
   http::Client client_;
   std::minstd_rand random_{std::random_device{}()};
 };
@@ -243,11 +247,15 @@ void S3Store::refuse(const Call& call, const http::Response& answer) const {
     throw Failure(Exit::refused, "no_bucket", "there is no bucket " + bucket_ + "; make it first");
   if (answer.status == 401 || answer.status == 403) throw Failure(Exit::denied, "store_denied", words);
   if (answer.status == 501 && call.method == "PUT" && !call.headers.empty()) {
-    throw Failure(
-        Exit::refused, "no_create_if_absent",
-        "the store cannot create an object only if it is absent (If-None-Match): two writers could both win; " + words);
+    refuse_unproven(words);
   }
   throw Failure(Exit::retry, "store_answer", words);
+}
+
+void S3Store::refuse_unproven(const std::string& words) const {
+  throw Failure(
+      Exit::refused, "no_create_if_absent",
+      "the store cannot create an object only if it is absent (If-None-Match): two writers could both win; " + words);
 }
 
 http::Response S3Store::ask(const Call& call) {
