@@ -84,6 +84,26 @@ TEST(Strings, WhatIsWrittenReadsBack) {
   }
 }
 
+// The line is looked through once for escapes, so each string's must be looked at wherever others stand.
+TEST(Strings, ABrokenEscapeIsFoundInWhicheverStringItStands) {
+  Tokenizer tokenizer;
+  const std::string good[] = {R"("x")", R"("\n")", R"("\u00e9\\")"};
+  const std::string bad[] = {R"("\q")", R"("\u00g0")", R"("ok\n \x")"};
+  for (const std::string& broken : bad) {
+    for (std::size_t place = 0; place < 4; ++place) {
+      for (const std::string& other : good) {
+        std::string line = "[";
+        for (std::size_t i = 0; i < 4; ++i) line += (i == 0 ? "" : ",") + (i == place ? broken : other);
+        EXPECT_THROW(static_cast<void>(tokenizer.tokens_of_copy(line + "]")), base::Failure) << line;
+        EXPECT_THROW(static_cast<void>(tokenizer.tokens_of_copy("{" + other + ":" + broken + "}")), base::Failure)
+            << line;
+        EXPECT_THROW(static_cast<void>(tokenizer.tokens_of_copy("{" + broken + ":" + other + "}")), base::Failure)
+            << line;
+      }
+    }
+  }
+}
+
 TEST(Strings, EscapesAreUndone) {
   EXPECT_EQ(unescape(R"(a\"\\\/\b\f\n\r\tz)"), "a\"\\/\b\f\n\r\tz");
   EXPECT_EQ(unescape(R"(\u0041\u00e9\u20ac\ud83d\ude00)"), "Aé€😀");
