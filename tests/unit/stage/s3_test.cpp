@@ -13,6 +13,7 @@
 
 #include "base/failure.hpp"
 #include "crypto/digest.hpp"
+#include "stage/listing.hpp"
 
 namespace {
 
@@ -61,7 +62,7 @@ TEST(Signature, SignsTheTokenAndEncodesEveryOddByteOnce) {
 }
 
 TEST(Listing, GivesKeysFoldersAndHowToGoOn) {
-  const stage::S3Listing page = stage::parse_listing(
+  const stage::Listing page = stage::parse_listing(
       "<?xml version=\"1.0\"?><ListBucketResult "
       "xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"><Name>b</Name><Prefix>p/</Prefix>"
       "<NextContinuationToken>a&amp;b=</NextContinuationToken><IsTruncated>true</IsTruncated>"

@@ -1,6 +1,6 @@
 // stage: a bucket as a store: S3, and what speaks its protocol. An object is there whole or not at all once it was answered for; create if
-// absent is `If-None-Match: *`. Knows requests, signatures and which answers are worth another attempt. Must not know what objects are
-// for, and must not show a secret.
+// absent is `If-None-Match: *`. Knows its requests, signatures and codes of errors; attempts, pieces and pages are remote.hpp's. Must not
+// know what objects are for, and must not show a secret.
 #pragma once
 
 #include <cstdint>
@@ -32,15 +32,6 @@ struct S3Account {
 /// in   variable  the value of an environment variable; nothing when it is not set
 /// err  usage/no_credentials when there is no key; what reading files brings
 [[nodiscard]] S3Account s3_account(const std::function<std::optional<std::string>(const char* name)>& variable);
-
-/// One page of a listing.
-struct S3Listing {
-  std::vector<std::string> keys;
-  std::vector<std::string> folders;  ///< with a delimiter: what is below, with it at their end
-  std::string next;                  ///< to go on with; empty: this was the last page
-};
-/// in   xml  of ListObjectsV2 with encoding-type=url. err  retry/store_answer when it is none
-[[nodiscard]] S3Listing parse_listing(std::string_view xml);
 
 /// in   where  `s3://BUCKET[/PREFIX]`
 /// err  usage/unknown_stage. Of its functions: retry/store_unavailable after several attempts; denied/store_denied;
