@@ -181,7 +181,7 @@ TEST_F(LogTest, AnObjectIsNeverOverwrittenAndNeverHalf) {
   EXPECT_EQ(store_->list_one_level("a"), (std::vector<std::string>{"b", "d"}));
 }
 
-TEST(Store, OnlyFoldersInThisVersion) {
+TEST(Store, ThatCannotBeOrIsNotThereIsRefusedWhenItIsOpened) {
   const auto code = [](const std::string& where, bool create) {
     try {
       (void)stage::open_store(where, create);
@@ -190,8 +190,8 @@ TEST(Store, OnlyFoldersInThisVersion) {
     }
     return 0;
   };
-  EXPECT_EQ(code("s3://bucket/prefix", true), 64);
-  EXPECT_EQ(code("gs://bucket", true), 64);
+  EXPECT_EQ(code("ftp://bucket", true), 64);
+  EXPECT_EQ(code("S3://bucket/prefix", true), 64);
   EXPECT_EQ(code("file://host/x", true), 64);
   EXPECT_EQ(code("", true), 64);
   EXPECT_EQ(code("/nonexistent/stage", false), 75) << "it may be made yet";

@@ -9,6 +9,7 @@
 #include <ctime>
 
 #include "base/failure.hpp"
+#include "crypto/digest.hpp"
 
 namespace stage {
 namespace {
@@ -108,6 +109,11 @@ std::int64_t now_s() {
   return std::chrono::duration_cast<std::chrono::seconds>(std::chrono::system_clock::now().time_since_epoch()).count();
 }
 
+Wiped::~Wiped() {
+  for (std::string& header : request_.headers) crypto::wipe(header);
+  crypto::wipe(request_.url);
+}
+
 std::optional<std::string> RemoteStore::read(const std::string& name) {
   http::Response answer = ask({"GET", name});
   if (answer.status == 404) return std::nullopt;
@@ -198,6 +204,10 @@ void RemoteStore::refuse_unproven(const std::string& words) const {
   throw Failure(Exit::refused, "no_create_if_absent",
                 "the store cannot create an object only if it is absent (" + condition.first + ": " + condition.second +
                     "): two writers could both win; " + words);
+}
+
+bool RemoteStore::is_there_already(const Call& call, const http::Response& answer) {
+  return answer.status == 403 && call.method == "PUT" && ask({"HEAD", call.name}).status == 200;
 }
 
 Verdict RemoteStore::follow_clock(const http::Response& answer) {

@@ -60,6 +60,18 @@ struct Place {
 /// Seconds since 1970 by our clock.
 [[nodiscard]] std::int64_t now_s();
 
+/// Overwrites what let a request in, when it goes: its headers and its address.
+class Wiped {
+ public:
+  explicit Wiped(http::Request& request) : request_(request) {}
+  ~Wiped();
+  Wiped(const Wiped&) = delete;
+  Wiped& operator=(const Wiped&) = delete;
+
+ private:
+  http::Request& request_;
+};
+
 class RemoteStore : public Store {
  public:
   std::optional<std::string> read(const std::string& name) override;
@@ -100,6 +112,9 @@ class RemoteStore : public Store {
   /// `the store answered 403 AccessDenied to PUT s3://...`
   [[nodiscard]] std::string words_of(const Call& call, const http::Response& answer, const std::string& code) const;
   [[noreturn]] void refuse_unproven(const std::string& words) const;
+  /// Whether a creation was denied only because the object is there: who has no right to write over may be told so, whatever the
+  /// condition says.
+  bool is_there_already(const Call& call, const http::Response& answer);
   /// By the server's clock, as far as it is known.
   [[nodiscard]] std::int64_t time_s() const { return now_s() + ahead_s_; }
   /// Takes the server's clock for the next attempts. out  adjusted, or refuse when it said no time

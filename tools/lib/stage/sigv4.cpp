@@ -45,24 +45,28 @@ std::string stamp(std::int64_t time_s) {
 std::string encode_uri(std::string_view text) { return encode(text, false); }
 std::string encode_path(std::string_view path) { return encode(path, true); }
 
-std::string encode_query(const S3Request& request) {
+std::string encode_query(const S3Request& request) { return encode_query(request.query); }
+
+std::string encode_query(const std::vector<std::pair<std::string, std::string>>& unsorted) {
   std::vector<std::pair<std::string, std::string>> pairs;
-  for (const auto& [name, value] : request.query) pairs.emplace_back(encode_uri(name), encode_uri(value));
+  for (const auto& [name, value] : unsorted) pairs.emplace_back(encode_uri(name), encode_uri(value));
   std::sort(pairs.begin(), pairs.end());
   std::string query;
   for (const auto& [name, value] : pairs) query += (query.empty() ? "" : "&") + name + "=" + value;
   return query;
 }
 
-std::vector<std::string> sign(const S3Request& request, const S3Key& key, std::string_view region,
-                              std::int64_t time_s) {
+std::vector<std::string> sign(const S3Request& request, const S3Key& key, std::string_view region, std::int64_t time_s,
+                              const SigningForm& form) {
+  const std::string brand(form.brand);
+  const std::string own(form.headers);
   const std::string time = stamp(time_s);
   const std::string day = time.substr(0, 8);
   std::vector<std::pair<std::string, std::string>> headers = request.headers;
   headers.emplace_back("host", request.host);
-  headers.emplace_back("x-amz-content-sha256", request.payload);
-  headers.emplace_back("x-amz-date", time);
-  if (!key.token.empty()) headers.emplace_back("x-amz-security-token", key.token);
+  headers.emplace_back(own + "content-sha256", request.payload);
+  headers.emplace_back(own + "date", time);
+  if (!key.token.empty()) headers.emplace_back(own + "security-token", key.token);
   std::sort(headers.begin(), headers.end());
 
   std::string lines;
@@ -73,12 +77,12 @@ std::vector<std::string> sign(const S3Request& request, const S3Key& key, std::s
   }
   const std::string canonical = request.method + "\n" + request.path + "\n" + encode_query(request) + "\n" + lines +
                                 "\n" + names + "\n" + request.payload;
-  const std::string scope = day + "/" + std::string(region) + "/s3/aws4_request";
-  const std::string to_sign = "AWS4-HMAC-SHA256\n" + time + "\n" + scope + "\n" + crypto::sha256_hex(canonical);
+  const std::string scope =
+      day + "/" + std::string(region) + "/" + std::string(form.service) + "/" + std::string(form.ending);
+  const std::string to_sign = brand + "-HMAC-SHA256\n" + time + "\n" + scope + "\n" + crypto::sha256_hex(canonical);
 
-  std::string signing = "AWS4" + key.secret;
-  for (const std::string_view part :
-       {std::string_view(day), region, std::string_view("s3"), std::string_view("aws4_request")}) {
+  std::string signing = brand + key.secret;
+  for (const std::string_view part : {std::string_view(day), region, form.service, form.ending}) {
     std::string next = bytes_of(crypto::Hmac(signing)(part));
     crypto::wipe(signing);
     signing = std::move(next);
@@ -90,8 +94,8 @@ std::vector<std::string> sign(const S3Request& request, const S3Key& key, std::s
   for (const auto& [name, value] : headers) {
     if (name != "host") sent.push_back(name + ": " + value);
   }
-  sent.push_back("Authorization: AWS4-HMAC-SHA256 Credential=" + key.id + "/" + scope + ",SignedHeaders=" + names +
-                 ",Signature=" + signature);
+  sent.push_back("Authorization: " + brand + "-HMAC-SHA256 Credential=" + key.id + "/" + scope +
+                 ",SignedHeaders=" + names + ",Signature=" + signature);
   return sent;
 }
 

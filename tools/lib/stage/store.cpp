@@ -11,6 +11,7 @@
 
 #include "base/failure.hpp"
 #include "io/file.hpp"
+#include "stage/az.hpp"
 #include "stage/s3.hpp"
 
 namespace stage {
@@ -125,19 +126,21 @@ class FolderStore : public Store {
 std::unique_ptr<ObjectReader> open_local_file(const std::string& path) { return FolderStore::open_file(path); }
 
 std::unique_ptr<Store> open_store(const std::string& stage, bool create) {
-  if (stage.starts_with("s3://")) {
-    return make_s3_store(stage, s3_account([](const char* name) {
-                           const char* value = std::getenv(name);
-                           return value == nullptr ? std::nullopt : std::optional<std::string>(value);
-                         }));
-  }
+  const auto variable = [](const char* name) {
+    const char* value = std::getenv(name);
+    return value == nullptr ? std::nullopt : std::optional<std::string>(value);
+  };
+  if (stage.starts_with("s3://")) return make_s3_store(stage, s3_account(variable));
+  if (stage.starts_with("az://")) return make_az_store(stage, az_account(variable));
   std::string folder = stage;
   const std::size_t scheme = stage.find("://");
   if (scheme != std::string::npos) {
     if (!stage.starts_with("file:///")) {
-      throw base::Failure(base::Exit::usage, "unknown_stage",
-                          "cannot use a stage at " + stage.substr(0, scheme) +
-                              "://; this version knows file:///FOLDER or a path, and s3://BUCKET/PREFIX");
+      throw base::Failure(
+          base::Exit::usage, "unknown_stage",
+          "cannot use a stage at " + stage.substr(0, scheme) +
+              "://; this version knows file:///FOLDER or a path, s3://BUCKET/PREFIX, az://CONTAINER/PREFIX "
+              "and gs://BUCKET/PREFIX");
     }
     folder = stage.substr(std::string_view("file://").size());
   }

@@ -1,5 +1,5 @@
 // stage: where objects lie. A store holds named, immutable objects; the only thing it must promise is create-if-absent. Its kinds are a
-// folder, which stands here, and a bucket (s3.hpp). Knows nothing of epochs; the log (log.hpp) stands on it.
+// folder, which stands here, and buckets (s3.hpp, az.hpp, gs.hpp). Knows nothing of epochs; the log (log.hpp) stands on it.
 #pragma once
 
 #include <cstdint>
@@ -49,10 +49,10 @@ class Store {
 /// A file that is no object (yet): the spool's. out  nullptr when there is none of that name
 [[nodiscard]] std::unique_ptr<ObjectReader> open_local_file(const std::string& path);
 
-/// in   stage   `file:///FOLDER` or a path, or `s3://BUCKET[/PREFIX]` with what the environment says of it; `gs://`, `az://` and other
-///              schemes are not in this version
+/// in   stage   `file:///FOLDER` or a path, or `s3://BUCKET[/PREFIX]`, `az://CONTAINER[/PREFIX]`, `gs://BUCKET[/PREFIX]` with what the
+///              environment says of it
 ///      create  make the folder when it is missing; else a missing one is retry/no_stage. A bucket must be there
-/// err  usage/unknown_stage, those of s3_account
+/// err  usage/unknown_stage, those of s3_account, az_account, gs_account
 [[nodiscard]] std::unique_ptr<Store> open_store(const std::string& stage, bool create);
 
 }  // namespace stage
