@@ -12,6 +12,7 @@
 #include "base/failure.hpp"
 #include "io/file.hpp"
 #include "stage/az.hpp"
+#include "stage/gs.hpp"
 #include "stage/s3.hpp"
 
 namespace stage {
@@ -132,6 +133,7 @@ std::unique_ptr<Store> open_store(const std::string& stage, bool create) {
   };
   if (stage.starts_with("s3://")) return make_s3_store(stage, s3_account(variable));
   if (stage.starts_with("az://")) return make_az_store(stage, az_account(variable));
+  if (stage.starts_with("gs://")) return make_gs_store(stage, gs_account(variable));
   std::string folder = stage;
   const std::size_t scheme = stage.find("://");
   if (scheme != std::string::npos) {
