@@ -30,7 +30,7 @@ test-matrix: ## what depends on the server, on PostgreSQL 14, 16, 17 and 18 (fet
 	@scripts/install-packages matrix
 	@JOBS=$(JOBS) tests/run matrix
 
-test-destinations: ## stages in object stores, on real servers (Ceph, from Debian)
+test-destinations: ## stages in object stores: Ceph, azurite, a double of Google's
 	@scripts/install-packages destinations
 	@JOBS=$(JOBS) tests/run destinations
 
