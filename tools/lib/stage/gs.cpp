@@ -16,8 +16,8 @@ using base::Failure;
 
 // Any name does, in the scope of a signature.
 constexpr char kRegion[] = "auto";
-// A token is for an hour, so only a clock that is far off spoils it.
-constexpr std::int64_t kMostAwayS = 300;
+// A token that begins later than now is not taken, nor one that has ended.
+constexpr std::int64_t kMostAwayS = 30;
 
 // Of a body as it is being sent.
 struct Digests {
