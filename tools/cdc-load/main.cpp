@@ -14,7 +14,10 @@ int main(int argc, char** argv) {
   cdc_load::Options options;
   bool once = false;
   tool::Command command("cdc-load", "Load the epochs of a stage into a warehouse, each exactly once");
-  command.text("stage", "FOLDER", options.stage, "Stage to load from: file:///FOLDER, a path, s3://BUCKET/PREFIX, az://CONTAINER/PREFIX or gs://BUCKET/PREFIX")
+  command
+      .text(
+          "stage", "FOLDER", options.stage,
+          "Stage to load from: file:///FOLDER, a path, s3://BUCKET/PREFIX, az://CONTAINER/PREFIX or gs://BUCKET/PREFIX")
       .required();
   command.text("source", "NAME", options.source, "Source whose epochs are loaded").required();
   command.text("warehouse", "WHERE", options.warehouse, "Warehouse: sqlite:FILE, made when it is missing").required();

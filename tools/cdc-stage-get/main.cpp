@@ -27,7 +27,10 @@ int main(int argc, char** argv) {
   bool chunks = false;
   cdc_stage_get::Wanted wanted;
   tool::Command command("cdc-stage-get", "Writes what a stage holds as a change stream.");
-  command.text("stage", "FOLDER", stage, "file:///FOLDER, a path, s3://BUCKET/PREFIX, az://CONTAINER/PREFIX or gs://BUCKET/PREFIX").required();
+  command
+      .text("stage", "FOLDER", stage,
+            "file:///FOLDER, a path, s3://BUCKET/PREFIX, az://CONTAINER/PREFIX or gs://BUCKET/PREFIX")
+      .required();
   command.text("source", "NAME", wanted.source, "which one (default: the only one)");
   command.text("from", "LSN", from, "transactions from this position on (default: the log's start)");
   command.text("to", "LSN", to, "transactions before this position (default: the log's end)");

@@ -17,7 +17,11 @@ int main(int argc, char** argv) {
   std::string stage;
   std::string ack;
   tool::Command command("cdc-stage-put", "Puts epochs into a stage, appends them to its log, then acknowledges them.");
-  command.text("stage", "FOLDER", stage, "file:///FOLDER or a path, made when missing; s3://BUCKET/PREFIX, az://CONTAINER/PREFIX or gs://BUCKET/PREFIX").required();
+  command
+      .text("stage", "FOLDER", stage,
+            "file:///FOLDER or a path, made when missing; s3://BUCKET/PREFIX, az://CONTAINER/PREFIX or "
+            "gs://BUCKET/PREFIX")
+      .required();
   command.text("ack", "FILE", ack, "replaced by `END RUN` whenever everything before END is durable");
 
   return tool::main_of(argc, argv, command, [&] {

@@ -84,7 +84,7 @@ http.createServer((request, response) => {
         if (name === 'expire') tokens = new Map();
         else set[name] = Number(value);
       }
-      return json(response, 200, {});
+      return response.writeHead(204).end();
     }
     if (at.pathname === '/metadata/identity/oauth2/token') return ofMachine(request, response, at.searchParams);
     if (at.pathname === `/${env.TENANT}/oauth2/v2.0/token`) return ofTenant(response, body.toString());

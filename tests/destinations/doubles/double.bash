@@ -10,7 +10,13 @@ free_port() {
   done
 }
 
-double_answers() { curl -fsS "http://127.0.0.1:$1/_double/counts" >/dev/null 2>&1; }
+# in   METHOD WHAT
+double_ask() {
+  node -e 'const [, method, url] = process.argv;
+    fetch(url, { method }).then(async (answer) => { process.stdout.write(await answer.text()); process.exitCode = answer.ok ? 0 : 1; },
+                                () => { process.exitCode = 1; });' "$1" "http://127.0.0.1:$DOUBLE_PORT/_double/$2"
+}
+double_answers() { double_ask GET counts >/dev/null; }
 
 # in   SCRIPT [WORD]...   WORD `PORT` stands for the port
 # out  DOUBLE_PID; DOUBLE_PORT, a new one unless it is set
@@ -22,13 +28,13 @@ double_start() {
   node "$script" "${words[@]}" >>"$BATS_FILE_TMPDIR/double.log" 2>&1 </dev/null 3>&- 8>&- &
   DOUBLE_PID=$!
   export DOUBLE_PID DOUBLE_PORT
-  wait_until 20 double_answers "$DOUBLE_PORT"
+  wait_until 20 double_answers
 }
 double_stop() {
   kill -KILL "$DOUBLE_PID"
   wait "$DOUBLE_PID" 2>/dev/null || true
 }
 
-double_set() { curl -fsS -X POST "http://127.0.0.1:$DOUBLE_PORT/_double/set?$1" >/dev/null; }
+double_set() { double_ask POST "set?$1"; }
 # in   the name of a count
-double_count() { curl -fsS "http://127.0.0.1:$DOUBLE_PORT/_double/counts" | jq ".$1"; }
+double_count() { double_ask GET counts | jq ".$1"; }

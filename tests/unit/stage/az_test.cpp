@@ -151,7 +151,8 @@ TEST(AzAnswers, MeanWhatTheyAreDocumentedToMean) {
                                "409 Conflict\r\nx-ms-error-code: BlobAlreadyExists"}),
             "there")
       << "what may be otherwise next time is asked for again";
-  EXPECT_EQ(outcome_of_create({"403 Forbidden\r\nx-ms-error-code: AuthenticationFailed", "403 Forbidden"}), "store_denied");
+  EXPECT_EQ(outcome_of_create({"403 Forbidden\r\nx-ms-error-code: AuthenticationFailed", "403 Forbidden"}),
+            "store_denied");
   EXPECT_EQ(outcome_of_create({"404 Not Found\r\nx-ms-error-code: ContainerNotFound"}), "no_bucket");
   // A clock that is far off is corrected by the server's, once.
   const std::string skewed = "403 Forbidden\r\nDate: Sun, 06 Nov 2044 08:49:37 GMT";
