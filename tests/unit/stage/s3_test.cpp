@@ -1,5 +1,5 @@
-// Promises of signing and of listings, against the examples that AWS publishes; and of where a key is taken from. What a real server
-// makes of them is tests/destinations.
+// Promises of signing and of listings, against the examples that AWS publishes. What a real server makes of them is
+// tests/destinations.
 #include "stage/s3.hpp"
 
 #include <arpa/inet.h>
@@ -7,8 +7,6 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include <cstdio>
-#include <map>
 #include <thread>
 
 #include "base/failure.hpp"
@@ -123,37 +121,6 @@ TEST(CreateIfAbsent, IsBelievedOnlyOfAStoreThatRefusesTheSecondTime) {
   EXPECT_EQ(slug_of_create({"200 OK", "200 OK"}), "no_create_if_absent") << "it knows no condition";
   EXPECT_EQ(slug_of_create({"501 Not Implemented"}), "no_create_if_absent");
   EXPECT_EQ(slug_of_create({"403 Forbidden"}), "store_denied");
-}
-
-TEST(Account, IsTakenFromTheEnvironmentAndElseFromTheUsualFile) {
-  std::map<std::string, std::string> set = {{"AWS_ACCESS_KEY_ID", "id"},
-                                            {"AWS_SECRET_ACCESS_KEY", "secret"},
-                                            {"AWS_ENDPOINT_URL", "http://x:1"},
-                                            {"AWS_REGION", "r"}};
-  const auto variable = [&](const char* name) { return set.contains(name) ? std::optional(set[name]) : std::nullopt; };
-  stage::S3Account account = stage::s3_account(variable);
-  EXPECT_EQ(account.key.id + account.key.secret + account.key.token, "idsecret");
-  EXPECT_EQ(account.endpoint + account.region, "http://x:1r");
-
-  char path[] = "/tmp/pgcdc-s3-XXXXXX";
-  const int fd = ::mkstemp(path);
-  const std::string text =
-      "[default]\naws_access_key_id=other\n\n[mine]\n# x\naws_access_key_id = file id\naws_secret_access_key = "
-      "a=b\naws_session_token=t\n";
-  ASSERT_EQ(::write(fd, text.data(), text.size()), static_cast<ssize_t>(text.size()));
-  ::close(fd);
-  set = {{"AWS_SHARED_CREDENTIALS_FILE", path}, {"AWS_PROFILE", "mine"}};
-  account = stage::s3_account(variable);
-  EXPECT_EQ(account.key.id + "|" + account.key.secret + "|" + account.key.token, "file id|a=b|t");
-  EXPECT_EQ(account.region, "us-east-1");
-  set["AWS_PROFILE"] = "default";  // it has no secret
-  try {
-    static_cast<void>(stage::s3_account(variable));
-    FAIL();
-  } catch (const base::Failure& failure) {
-    EXPECT_EQ(failure.slug, "no_credentials");
-  }
-  std::remove(path);
 }
 
 }  // namespace

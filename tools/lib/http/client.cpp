@@ -69,6 +69,10 @@ std::size_t give_body(char* into, std::size_t, std::size_t size, void* from) {
   return part;
 }
 
+int look_for_stop(void* stopped, curl_off_t, curl_off_t, curl_off_t, curl_off_t) {
+  return *static_cast<const std::atomic<bool>*>(stopped) ? 1 : 0;
+}
+
 struct ListFree {
   void operator()(curl_slist* list) const { curl_slist_free_all(list); }
 };
@@ -114,6 +118,11 @@ Response Client::send(const Request& request) {
   set(CURLOPT_WRITEDATA, &exchange);
   set(CURLOPT_HEADERFUNCTION, &take_header);
   set(CURLOPT_HEADERDATA, &exchange);
+  if (stopped_ != nullptr) {
+    set(CURLOPT_NOPROGRESS, 0L);
+    set(CURLOPT_XFERINFOFUNCTION, &look_for_stop);
+    set(CURLOPT_XFERINFODATA, const_cast<std::atomic<bool>*>(stopped_));
+  }
   char words[CURL_ERROR_SIZE] = "";
   set(CURLOPT_ERRORBUFFER, words);
 
@@ -153,6 +162,9 @@ Response Client::send(const Request& request) {
 
   const CURLcode ended = curl_easy_perform(curl);
   if (exchange.too_long) throw Failure(Exit::retry, "http_failed", "a server's answer was too long");
+  if (ended == CURLE_ABORTED_BY_CALLBACK && stopped_ != nullptr && *stopped_) {
+    throw Failure(Exit::retry, "stopped", "the request was given up");
+  }
   if (ended == CURLE_ABORTED_BY_CALLBACK) throw Failure(Exit::retry, "file_failed", "could not read " + request.file);
   if (ended == CURLE_URL_MALFORMAT || ended == CURLE_UNSUPPORTED_PROTOCOL) {
     throw Failure(Exit::usage, "bad_url", "cannot read an address; it begins with http:// or https://");

@@ -2,6 +2,7 @@
 // TLS (libcurl's own, certificates are checked); must not know what is asked for, repeats nothing, and logs nothing.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -43,14 +44,18 @@ class Client {
   Client(const Client&) = delete;
   Client& operator=(const Client&) = delete;
 
+  /// From now on a request is given up within a second after this was set. Outlives the client.
+  void stop_when(const std::atomic<bool>& stopped) { stopped_ = &stopped; }
+
   /// out  whatever the server answered, also an error
   /// err  retry/http_failed: no answer, or not all of it; the message has libcurl's words. retry/file_failed: the file could not be
-  ///      read. usage/bad_url
+  ///      read. usage/bad_url. retry/stopped
   [[nodiscard]] Response send(const Request& request);
 
  private:
   struct Handle;
   Patience patience_;
+  const std::atomic<bool>* stopped_ = nullptr;
   std::unique_ptr<Handle> handle_;
 };
 

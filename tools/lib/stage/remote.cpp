@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <chrono>
 #include <ctime>
+#include <filesystem>
 
 #include "base/failure.hpp"
 #include "crypto/digest.hpp"
@@ -20,6 +21,9 @@ using base::Failure;
 constexpr int kMostAttempts = 8;
 constexpr int kFirstPauseMs = 200;
 constexpr int kLongestPauseMs = 20'000;
+constexpr int kLookMs = 100;
+// To ask whether a file is there takes as long as to send one of this size, and it seldom is.
+constexpr std::uint64_t kWorthAskingBytes = std::uint64_t{1024} * 1024;
 constexpr std::uint64_t kPieceBytes = std::uint64_t{8} * 1024 * 1024;
 
 std::string range(std::uint64_t from) {
@@ -171,6 +175,11 @@ std::vector<std::string> RemoteStore::list_one_level(const std::string& folder) 
 }
 
 bool RemoteStore::put_if_absent(const std::string& name, std::string_view content) {
+  if (is_alone_) {
+    if (ask({"HEAD", name}).status == 200) return false;
+    static_cast<void>(ask({"PUT", name, {}, {}, content}));
+    return true;
+  }
   const Call create{"PUT", name, {}, {if_absent()}, content};
   if (ask(create).status == 412) return false;
   // A store that does not know the condition creates again, and of two writers both would win: asked once, with the same bytes.
@@ -181,7 +190,10 @@ bool RemoteStore::put_if_absent(const std::string& name, std::string_view conten
 
 void RemoteStore::place(const std::string& path, const std::string& name) {
   // Named by its content: one that is there is the same, and was answered for when it was put.
-  if (ask({"HEAD", name}).status == 200) return;
+  std::error_code error;
+  const std::uint64_t bytes = std::filesystem::file_size(path, error);
+  if (error) throw Failure(Exit::retry, "file_failed", "could not read " + path + ": " + error.message());
+  if (bytes > kWorthAskingBytes && ask({"HEAD", name}).status == 200) return;
   send_file(path, name);
 }
 
@@ -240,9 +252,22 @@ http::Response RemoteStore::ask(const Call& call) {
       throw Failure(Exit::retry, "store_unavailable",
                     "could not reach " + where() + " in " + std::to_string(attempt) + " attempts: " + trouble);
     }
-    // Anywhere up to twice as long each time, so that many that lost one store do not come back all at once.
-    const int most_ms = std::min(kLongestPauseMs, kFirstPauseMs << (attempt - 1));
-    ::poll(nullptr, 0, std::uniform_int_distribution<int>(most_ms / 4, most_ms)(random_));
+    pause(attempt);
+  }
+}
+
+void RemoteStore::stop_when(const std::atomic<bool>& stopped) {
+  stopped_ = &stopped;
+  client_.stop_when(stopped);
+}
+
+void RemoteStore::pause(int attempt) {
+  // Anywhere up to twice as long each time, so that many that lost one store do not come back all at once.
+  const int most_ms = std::min(kLongestPauseMs, kFirstPauseMs << (attempt - 1));
+  int left_ms = std::uniform_int_distribution<int>(most_ms / 4, most_ms)(random_);
+  for (; left_ms > 0; left_ms -= kLookMs) {
+    if (stopped_ != nullptr && *stopped_) throw Failure(Exit::retry, "stopped", "the request was given up");
+    ::poll(nullptr, 0, std::min(left_ms, kLookMs));
   }
 }
 

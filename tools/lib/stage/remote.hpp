@@ -80,6 +80,8 @@ class RemoteStore : public Store {
   std::vector<std::string> list_one_level(const std::string& folder) override;
   bool put_if_absent(const std::string& name, std::string_view content) override;
   void place(const std::string& path, const std::string& name) override;
+  void trust_single_writer() override { is_alone_ = true; }
+  void stop_when(const std::atomic<bool>& stopped) override;
   void settle(const std::string&) override {}  // what was seen was answered for
   std::string where() const override;
 
@@ -95,6 +97,8 @@ class RemoteStore : public Store {
   /// Asks until there is an answer that says something, by what judge() makes of it.
   /// err  retry/store_unavailable after several attempts; those of refuse()
   http::Response ask(const Call& call);
+  /// The pause before the next attempt. err  retry/stopped
+  void pause(int attempt);
 
   /// One attempt: signs and sends. err  retry/http_failed is attempted again
   virtual http::Response ask_once(const Call& call) = 0;
@@ -129,6 +133,8 @@ class RemoteStore : public Store {
 
   std::int64_t ahead_s_ = 0;  // the server's clock, before ours
   bool is_proven_ = false;    // it does create if absent
+  bool is_alone_ = false;     // it need not
+  const std::atomic<bool>* stopped_ = nullptr;
   std::minstd_rand random_{std::random_device{}()};
 };
 

@@ -2,10 +2,10 @@
 #include "stage/s3.hpp"
 
 #include <algorithm>
+#include <filesystem>
 
 #include "base/failure.hpp"
 #include "crypto/digest.hpp"
-#include "io/file.hpp"
 #include "stage/remote.hpp"
 
 namespace stage {
@@ -22,14 +22,47 @@ std::string sha256_of_file(const std::string& path) {
   return crypto::hex(digest.finish());
 }
 
+// A file as long as this goes in parts: one that breaks is not sent from its beginning again. A part is held in memory.
+constexpr std::uint64_t kWholeBytes = std::uint64_t{64} * 1024 * 1024;
+constexpr std::uint64_t kPartBytes = std::uint64_t{16} * 1024 * 1024;
+constexpr std::uint64_t kMostParts = 10'000;
+
+bool has_query(const Call& call, std::string_view name) {
+  return std::any_of(call.query.begin(), call.query.end(), [&](const auto& pair) { return pair.first == name; });
+}
+
+// Neither name ends a line of XML early: they are of digits, letters and punctuation.
+std::string element(std::string_view xml, const std::string& name) {
+  const std::string open = "<" + name + ">";
+  const std::size_t begin = xml.find(open);
+  if (begin == std::string_view::npos) return "";
+  const std::size_t from = begin + open.size();
+  return std::string(xml.substr(from, xml.find('<', from) - from));
+}
+
 class S3Store : public RemoteStore {
  public:
   S3Store(Place place, S3Account account) : RemoteStore(std::move(place)), account_(std::move(account)) {
-    const bool own_endpoint = !account_.endpoint.empty();
-    base_ = own_endpoint ? account_.endpoint : "https://" + place_.bucket + ".s3." + account_.region + ".amazonaws.com";
-    while (base_.ends_with('/')) base_.pop_back();
-    host_ = base_.substr(base_.find("://") == std::string::npos ? 0 : base_.find("://") + 3);
-    root_ = own_endpoint ? "/" + encode_uri(place_.bucket) : "";
+    using Addressing = S3Account::Addressing;
+    std::string url = account_.endpoint;
+    if (url.empty()) url = "https://s3." + account_.region + "." + aws_domain(account_.region);
+    while (url.ends_with('/')) url.pop_back();
+    // No certificate is for a bucket with points in its name.
+    const bool points = place_.bucket.find('.') != std::string::npos;
+    Addressing where = account_.addressing;
+    if (where == Addressing::usual) where = account_.endpoint.empty() && !points ? Addressing::host : Addressing::path;
+    const std::size_t begin = url.find("://") == std::string::npos ? 0 : url.find("://") + 3;
+    const std::size_t end = std::min(url.find('/', begin), url.size());
+    host_ = url.substr(begin, end - begin);
+    root_ = url.substr(end);
+    if (where == Addressing::host) host_ = place_.bucket + "." + host_;
+    if (where == Addressing::path) root_ += "/" + encode_uri(place_.bucket);
+    const std::string scheme = url.substr(0, begin);
+    origin_ = scheme + host_;
+    // A port that goes without saying is not said in the Host header, which is signed.
+    for (const auto& [usual, port] : {std::pair("https://", ":443"), std::pair("http://", ":80")}) {
+      if (scheme == usual && host_.ends_with(port)) host_.resize(host_.rfind(':'));
+    }
   }
 
   ~S3Store() override {
@@ -42,10 +75,12 @@ class S3Store : public RemoteStore {
   Verdict judge(const Call& call, http::Response& answer) override;
   [[noreturn]] void refuse(const Call& call, const http::Response& answer) const override;
   Listing list_page(const std::string& prefix, const std::string& delimiter, const std::string& next) override;
+  void send_file(const std::string& path, const std::string& name) override;
+  bool send_parts(ObjectReader& file, std::uint64_t bytes, const std::string& name, const std::string& upload);
 
   S3Account account_;
-  std::string base_;
-  std::string host_;
+  std::string origin_;  // https://HOST[:PORT]
+  std::string host_;    // as the Host header has it
   std::string root_;
 };
 
@@ -56,12 +91,20 @@ http::Response S3Store::ask_once(const Call& call) {
   request.path = root_ + "/" + (call.name.empty() ? "" : encode_path(place_.prefix + call.name));
   request.query = call.query;
   request.headers = call.headers;
+  const bool makes_object = (call.method == "PUT" && !has_query(call, "partNumber")) || has_query(call, "uploads");
+  if (makes_object && !call.name.empty() && !account_.sse.empty()) {
+    request.headers.emplace_back("x-amz-server-side-encryption", account_.sse);
+    if (!account_.sse_key_id.empty()) {
+      request.headers.emplace_back("x-amz-server-side-encryption-aws-kms-key-id", account_.sse_key_id);
+    }
+  }
   request.payload = call.file.empty() ? crypto::sha256_hex(call.body) : sha256_of_file(call.file);
   http::Request sent;
   sent.method = call.method;
   const std::string query = encode_query(request);
-  sent.url = base_ + request.path + (query.empty() ? "" : "?" + query);
-  sent.headers = sign(request, account_.key, account_.region, time_s());
+  sent.url = origin_ + request.path + (query.empty() ? "" : "?" + query);
+  sent.headers =
+      sign(request, account_.credentials ? account_.credentials->key() : account_.key, account_.region, time_s());
   sent.body = call.body;
   sent.file = call.file;
   return client_.send(sent);
@@ -69,11 +112,14 @@ http::Response S3Store::ask_once(const Call& call) {
 
 Verdict S3Store::judge(const Call& call, http::Response& answer) {
   const long status = answer.status;
+  // An upload of parts is put together while its answer is under way, and what went wrong then stands in its body.
+  if (status == 200 && call.method == "POST" && answer.body.find("<Error>") != std::string::npos) return Verdict::again;
   if (status >= 200 && status < 300) return Verdict::answer;
   if (status == 412 || status == 416) return Verdict::answer;
   const std::string code = error_code(answer.body);
   if (status == 404 && !call.name.empty() && code != "NoSuchBucket") return Verdict::answer;
   if (status == 403 && code == "RequestTimeTooSkewed") return follow_clock(answer);
+  if (code == "ExpiredToken" && account_.credentials && account_.credentials->renew()) return Verdict::adjusted;
   const bool passing =
       is_passing(status) || (status == 409 && code != "BucketAlreadyExists") || code == "RequestTimeout";
   return passing ? Verdict::again : Verdict::refuse;
@@ -84,7 +130,8 @@ void S3Store::refuse(const Call& call, const http::Response& answer) const {
   const std::string words = words_of(call, answer, code);
   if (code == "NoSuchBucket")
     throw Failure(Exit::refused, "no_bucket", "there is no bucket " + place_.bucket + "; make it first");
-  if (answer.status == 401 || answer.status == 403) throw Failure(Exit::denied, "store_denied", words);
+  if (code == "ExpiredToken" || answer.status == 401 || answer.status == 403)
+    throw Failure(Exit::denied, "store_denied", words);
   if (answer.status == 501 && call.method == "PUT" && !call.headers.empty()) refuse_unproven(words);
   throw Failure(Exit::retry, "store_answer", words);
 }
@@ -96,53 +143,95 @@ Listing S3Store::list_page(const std::string& prefix, const std::string& delimit
   return parse_listing(ask(call).body);
 }
 
-std::string trimmed(std::string_view text) {
-  while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);
-  while (!text.empty() && (text.back() == ' ' || text.back() == '\t' || text.back() == '\r')) text.remove_suffix(1);
-  return std::string(text);
+void S3Store::send_file(const std::string& path, const std::string& name) {
+  std::error_code error;
+  const std::uint64_t bytes = std::filesystem::file_size(path, error);
+  if (error) throw Failure(Exit::retry, "file_failed", "could not read " + path + ": " + error.message());
+  if (bytes <= kWholeBytes) return RemoteStore::send_file(path, name);
+  const std::unique_ptr<ObjectReader> file = open_local_file(path);
+  if (!file) throw Failure(Exit::retry, "file_failed", path + ": is gone");
+  const std::string upload = element(ask({"POST", name, {{"uploads", ""}}}).body, "UploadId");
+  if (upload.empty()) throw Failure(Exit::retry, "store_answer", "the store began an upload without a name for it");
+  try {
+    if (send_parts(*file, bytes, name, upload)) return;
+  } catch (const Failure&) {
+    // What was sent costs until it is taken back. What a kill leaves, the bucket's own rules have to remove.
+    try {
+      static_cast<void>(ask({"DELETE", name, {{"uploadId", upload}}}));
+    } catch (const Failure&) {  // the first trouble is the one to tell
+    }
+    throw;
+  }
+  throw Failure(Exit::retry, "store_answer", "an upload to " + where() + " was taken back by somebody else");
+}
+
+// out  false: the store knows nothing of the upload
+bool S3Store::send_parts(ObjectReader& file, std::uint64_t bytes, const std::string& name, const std::string& upload) {
+  const std::uint64_t part_bytes = std::max(kPartBytes, bytes / kMostParts + 1);
+  std::string list = "<CompleteMultipartUpload>";
+  std::string part;
+  std::uint64_t number = 0;
+  for (bool at_end = false; !at_end;) {
+    const std::string_view piece = file.read();
+    part.append(piece);
+    at_end = piece.empty();
+    if (part.empty() || (part.size() < part_bytes && !at_end)) continue;
+    ++number;
+    const Call call{"PUT", name, {{"partNumber", std::to_string(number)}, {"uploadId", upload}}, {}, part};
+    const http::Response answer = ask(call);
+    const auto etag = answer.headers.find("etag");
+    if (answer.status == 404) return false;
+    if (etag == answer.headers.end())
+      throw Failure(Exit::retry, "store_answer", "the store took a part without saying which");
+    list += "<Part><PartNumber>" + std::to_string(number) + "</PartNumber><ETag>" + etag->second + "</ETag></Part>";
+    part.clear();
+  }
+  list += "</CompleteMultipartUpload>";
+  if (ask({"POST", name, {{"uploadId", upload}}, {}, list}).status != 404) return true;
+  // Also what a store says whose first answer was lost: then the object is there.
+  const http::Response head = ask({"HEAD", name});
+  const auto length = head.headers.find("content-length");
+  return head.status == 200 && length != head.headers.end() && length->second == std::to_string(bytes);
 }
 
 }  // namespace
 
-S3Account s3_account(const std::function<std::optional<std::string>(const char* name)>& variable) {
-  S3Account account;
+S3Account s3_account(const Variable& variable) {
   const auto first_of = [&](std::initializer_list<const char*> names) {
     for (const char* name : names) {
       if (const auto value = variable(name); value && !value->empty()) return *value;
     }
     return std::string();
   };
+  const AwsProfile profile = aws_profile(variable);
+  const auto of = [&](std::string_view name) {
+    const auto at = profile.find(name);
+    return at == profile.end() ? std::string() : at->second;
+  };
+  S3Account account;
   account.endpoint = first_of({"AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"});
-  if (const std::string region = first_of({"AWS_REGION", "AWS_DEFAULT_REGION"}); !region.empty())
-    account.region = region;
-  account.key = {first_of({"AWS_ACCESS_KEY_ID"}), first_of({"AWS_SECRET_ACCESS_KEY"}), first_of({"AWS_SESSION_TOKEN"})};
-  if (!account.key.id.empty() && !account.key.secret.empty()) return account;
-
-  account.key = {};
-  std::string path = first_of({"AWS_SHARED_CREDENTIALS_FILE"});
-  if (path.empty() && !first_of({"HOME"}).empty()) path = first_of({"HOME"}) + "/.aws/credentials";
-  std::string profile = first_of({"AWS_PROFILE"});
-  if (profile.empty()) profile = "default";
-  std::string text = path.empty() ? "" : io::read_file(path).value_or("");
-  std::string section;
-  for (std::string_view rest = text; !rest.empty();) {
-    const std::string line = trimmed(rest.substr(0, rest.find('\n')));
-    rest.remove_prefix(std::min(rest.find('\n'), rest.size() - 1) + 1);
-    if (line.starts_with('[')) section = trimmed(line.substr(1, line.find(']') - 1));
-    const std::size_t equals = line.find('=');
-    if (section != profile || equals == std::string::npos || line.starts_with('#')) continue;
-    const std::string name = trimmed(line.substr(0, equals));
-    const std::string value = trimmed(line.substr(equals + 1));
-    if (name == "aws_access_key_id") account.key.id = value;
-    if (name == "aws_secret_access_key") account.key.secret = value;
-    if (name == "aws_session_token") account.key.token = value;
+  if (account.endpoint.empty() && first_of({"AWS_IGNORE_CONFIGURED_ENDPOINT_URLS"}) != "true") {
+    account.endpoint = of("endpoint_url");
   }
-  crypto::wipe(text);
-  if (account.key.id.empty() || account.key.secret.empty()) {
+  std::string region = first_of({"AWS_REGION", "AWS_DEFAULT_REGION"});
+  if (region.empty()) region = of("region");
+  if (!region.empty()) account.region = region;
+  const std::string addressing = first_of({"PGCDC_S3_ADDRESSING"});
+  if (addressing == "path") account.addressing = S3Account::Addressing::path;
+  if (addressing == "host") account.addressing = S3Account::Addressing::host;
+  account.sse = first_of({"PGCDC_S3_SSE"});
+  account.sse_key_id = first_of({"PGCDC_S3_SSE_KMS_KEY_ID"});
+  if (!addressing.empty() && account.addressing == S3Account::Addressing::usual) {
+    throw Failure(Exit::usage, "bad_value", "PGCDC_S3_ADDRESSING is neither path nor host");
+  }
+  const bool by_kms = account.sse == "aws:kms" || account.sse == "aws:kms:dsse";
+  if ((!account.sse.empty() && account.sse != "AES256" && !by_kms) || (!account.sse_key_id.empty() && !by_kms)) {
     throw Failure(
-        Exit::usage, "no_credentials",
-        "no key for the store: AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or a profile in ~/.aws/credentials");
+        Exit::usage, "bad_value",
+        "PGCDC_S3_SSE is AES256, aws:kms or aws:kms:dsse, and PGCDC_S3_SSE_KMS_KEY_ID is a key of the latter two");
   }
+  account.credentials = std::make_shared<AwsCredentials>(variable, account.region, &now_s);
+  account.key = account.credentials->key();
   return account;
 }
 

@@ -126,6 +126,10 @@ class FolderStore : public Store {
 
 std::unique_ptr<ObjectReader> open_local_file(const std::string& path) { return FolderStore::open_file(path); }
 
+bool is_remote(const std::string& stage) {
+  return stage.find("://") != std::string::npos && !stage.starts_with("file://");
+}
+
 std::unique_ptr<Store> open_store(const std::string& stage, bool create) {
   const auto variable = [](const char* name) {
     const char* value = std::getenv(name);

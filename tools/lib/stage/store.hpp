@@ -2,6 +2,7 @@
 // folder, which stands here, and buckets (s3.hpp, az.hpp, gs.hpp). Knows nothing of epochs; the log (log.hpp) stands on it.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -42,12 +43,19 @@ class Store {
   virtual void place(const std::string& path, const std::string& name) = 0;
   /// Makes durable what was seen in a folder, whoever made it: before something is acknowledged because it was there.
   virtual void settle(const std::string& folder) = 0;
+  /// Of a store that cannot create if absent: nobody else writes here, so that looking first will do. Others stay as they are.
+  virtual void trust_single_writer() {}
+  /// Whatever waits is given up soon after this was set, retry/stopped. Outlives the store.
+  virtual void stop_when(const std::atomic<bool>& stopped) { static_cast<void>(stopped); }
   /// For messages: where this is.
   [[nodiscard]] virtual std::string where() const = 0;
 };
 
 /// A file that is no object (yet): the spool's. out  nullptr when there is none of that name
 [[nodiscard]] std::unique_ptr<ObjectReader> open_local_file(const std::string& path);
+
+/// Whether a stage is reached over a network, so that several requests at once are answered sooner. in  as open_store takes it
+[[nodiscard]] bool is_remote(const std::string& stage);
 
 /// in   stage   `file:///FOLDER` or a path, or `s3://BUCKET[/PREFIX]`, `az://CONTAINER[/PREFIX]`, `gs://BUCKET[/PREFIX]` with what the
 ///              environment says of it
