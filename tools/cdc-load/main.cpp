@@ -4,6 +4,7 @@
 #include "cdc-load/erase.hpp"
 #include "cdc-load/options.hpp"
 #include "cdc-load/print.hpp"
+#include "stage/read_ahead.hpp"
 #include "stage/store.hpp"
 #include "tool/command.hpp"
 #include "tool/filter.hpp"
@@ -34,8 +35,14 @@ int main(int argc, char** argv) {
     const std::string file = cdc_load::sqlite_file(options.warehouse);
     tool::catch_stop_signals();
     const auto store = stage::open_store(options.stage, false);
-    const auto identity = stage::Log::identity(*store, options.source);
-    stage::Log log(*store, options.source, identity ? identity->era : 0);
+    std::optional<stage::ReadAhead> ahead;
+    if (stage::is_remote(options.stage)) {
+      ahead.emplace(
+          *store, [&] { return stage::open_store(options.stage, false); }, [](std::string_view) { return true; });
+    }
+    stage::Store& stage = ahead ? *ahead : *store;
+    const auto identity = stage::Log::identity(stage, options.source);
+    stage::Log log(stage, options.source, identity ? identity->era : 0);
     warehouse::Database database(file, cdc_load::kBusyMs);
     warehouse::LoaderOptions wanted;
     wanted.history = options.history;

@@ -5,6 +5,7 @@
 #include "cdc-stage-get/get.hpp"
 #include "io/line_reader.hpp"
 #include "io/line_writer.hpp"
+#include "stage/read_ahead.hpp"
 #include "stage/store.hpp"
 #include "tool/command.hpp"
 
@@ -46,7 +47,13 @@ int main(int argc, char** argv) {
     const auto store = stage::open_store(stage, false);
     io::LineWriter out(1);
     io::widen_pipe(1);
-    cdc_stage_get::Get get(*store, std::move(wanted));
+    std::optional<stage::ReadAhead> ahead;
+    if (stage::is_remote(stage)) {
+      ahead.emplace(
+          *store, [&] { return stage::open_store(stage, false); },
+          [tables = wanted.tables](std::string_view table) { return tables.empty() || tables.contains(table); });
+    }
+    cdc_stage_get::Get get(ahead ? *ahead : *store, std::move(wanted));
     chunks ? get.write_chunks(out) : get.write(out);
     out.flush();
     return base::Exit::done;

@@ -16,6 +16,8 @@
 int main(int argc, char** argv) {
   std::string stage;
   std::string ack;
+  std::uint64_t parallel = 4;
+  bool single_writer = false;
   tool::Command command("cdc-stage-put", "Puts epochs into a stage, appends them to its log, then acknowledges them.");
   command
       .text("stage", "FOLDER", stage,
@@ -23,11 +25,19 @@ int main(int argc, char** argv) {
             "gs://BUCKET/PREFIX")
       .required();
   command.text("ack", "FILE", ack, "replaced by `END RUN` whenever everything before END is durable");
+  command.number("parallel", "COUNT", parallel,
+                 "data files put at once, each over a connection of its own; of a folder 1");
+  command.flag("single-writer", single_writer,
+               "nobody else writes to this stage: take a store that cannot create an object only if it is absent");
 
   return tool::main_of(argc, argv, command, [&] {
     // The reader waits for our last ack for as long as we live.
     const io::Fd working = ack.empty() ? io::Fd() : io::hold(ack + ".lock");
+    if (parallel < 1 || parallel > 64) {
+      throw base::Failure(base::Exit::usage, "bad_value", "--parallel is from 1 to 64");
+    }
     const auto store = stage::open_store(stage, true);
+    if (single_writer) store->trust_single_writer();
     const char* temporary = std::getenv("TMPDIR");
     tool::Metrics metrics(command.metrics(), command.name());
     metrics.declare("cdc_stage_put_epochs_total", "Epochs appended to the log.");
@@ -40,7 +50,8 @@ int main(int argc, char** argv) {
         metrics.add("cdc_stage_put_bytes_total", "", static_cast<double>(file.bytes));
       metrics.write_at_intervals(tool::steady_ms());
     };
-    cdc_stage_put::Put put(*store, temporary != nullptr && *temporary != '\0' ? temporary : "/tmp");
+    cdc_stage_put::Put put(*store, temporary != nullptr && *temporary != '\0' ? temporary : "/tmp",
+                           stage::is_remote(stage) ? parallel : 1, [&] { return stage::open_store(stage, false); });
     put.on_source = [] { io::narrow_pipe(0); };
     put.on_durable = [&](base::Lsn to, const std::string& run) {
       if (!ack.empty()) io::replace_file(ack, base::format(to) + " " + run + "\n");

@@ -68,7 +68,8 @@ class CommitFile {
 
 }  // namespace
 
-Put::Put(stage::Store& store, std::string temporary) : store_(store), temporary_(std::move(temporary)) {}
+Put::Put(stage::Store& store, std::string temporary, std::size_t hands, stage::OpenAnother another)
+    : store_(store), crew_(store, hands, std::move(another)), temporary_(std::move(temporary)) {}
 Put::~Put() = default;
 
 void Put::line(std::string_view text, io::LineWriter&) {
@@ -189,12 +190,16 @@ void Put::put_epoch(stage::Epoch epoch) {
       }
       cut(epoch, end_->position);
     }
+    std::vector<stage::FileEntry*> files;
     for (stage::FileEntry& file : epoch.files) {
-      place(file, stage::data_object(file.table, epoch.from, epoch.to, file.part, file.sha256));
+      file.object = stage::data_object(file.table, epoch.from, epoch.to, file.part, file.sha256);
+      files.push_back(&file);
     }
     if (epoch.commits) {
-      place(*epoch.commits, stage::data_object("", epoch.from, epoch.to, 0, epoch.commits->sha256));
+      epoch.commits->object = stage::data_object("", epoch.from, epoch.to, 0, epoch.commits->sha256);
+      files.push_back(&*epoch.commits);
     }
+    place(files);
     epoch.prev = end_->prev;
     if (const auto digest = log_->append(epoch)) {
       end_ = End{epoch.to, *digest, epoch.timeline};
@@ -210,10 +215,12 @@ void Put::put_epoch(stage::Epoch epoch) {
   cut_spool_.reset();
 }
 
-void Put::place(stage::FileEntry& file, const std::string& object) {
-  check_digest(file);
-  store_.place(file.path, log_->full_name(object));
-  file.object = object;
+// When it returns all of them are durable; when it throws some may be, and are nobody's.
+void Put::place(const std::vector<stage::FileEntry*>& files) {
+  crew_.each(files.size(), [&](stage::Store& store, std::size_t i) {
+    check_digest(*files[i]);
+    store.place(files[i]->path, log_->full_name(files[i]->object));
+  });
 }
 
 void Put::consume(const stage::FileEntry& file) {
@@ -302,9 +309,12 @@ void Put::put_chunk(stage::Chunk chunk) {
         .at_lsn(chunk.lsn)
         .at_table(chunk.table);
   }
+  std::vector<stage::FileEntry*> files;
   for (stage::FileEntry& file : chunk.files) {
-    place(file, stage::chunk_data_object(chunk.table, chunk.lsn, chunk.chunk, file.part, file.sha256));
+    file.object = stage::chunk_data_object(chunk.table, chunk.lsn, chunk.chunk, file.part, file.sha256);
+    files.push_back(&file);
   }
+  place(files);
   const std::string object = stage::chunk_object(chunk.table, chunk.lsn, chunk.chunk);
   if (store_.put_if_absent(log_->full_name(object), stage::encode(chunk, stage::Form::stored) + "\n")) {
     if (on_chunk) on_chunk(chunk);

@@ -7,10 +7,12 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "change/line.hpp"
 #include "change/types.hpp"
 #include "json/tokens.hpp"
+#include "stage/crew.hpp"
 #include "stage/log.hpp"
 #include "stage/manifest.hpp"
 #include "stage/spool.hpp"
@@ -23,7 +25,8 @@ class Put : public tool::Filter {
  public:
   /// in   store      outlives this
   ///      temporary  folder for files that an overlap makes necessary to write again
-  Put(stage::Store& store, std::string temporary);
+  ///      hands      how many files are placed at once; above 1, `another` opens the stage for each
+  Put(stage::Store& store, std::string temporary, std::size_t hands = 1, stage::OpenAnother another = {});
   ~Put() override;
 
   /// Called once the stage is known to be this stream's.
@@ -59,10 +62,11 @@ class Put : public tool::Filter {
   void check_overlap(const stage::Epoch& epoch);
   void cut(stage::Epoch& epoch, base::Lsn from);
   std::optional<stage::FileEntry> cut_file(const stage::FileEntry& file, base::Lsn from, std::string& first_ts);
-  void place(stage::FileEntry& file, const std::string& object);
+  void place(const std::vector<stage::FileEntry*>& files);
   void consume(const stage::FileEntry& file);
 
   stage::Store& store_;
+  stage::Crew crew_;
   std::string temporary_;
   json::Tokenizer tokenizer_;
   change::Parser parser_;
