@@ -120,8 +120,10 @@ Verdict S3Store::judge(const Call& call, http::Response& answer) {
   if (status == 404 && !call.name.empty() && code != "NoSuchBucket") return Verdict::answer;
   if (status == 403 && code == "RequestTimeTooSkewed") return follow_clock(answer);
   if (code == "ExpiredToken" && account_.credentials && account_.credentials->renew()) return Verdict::adjusted;
+  // What came was not what was sent: the next time it may be.
+  const bool altered = code == "XAmzContentSHA256Mismatch" || code == "BadDigest" || code == "IncompleteBody";
   const bool passing =
-      is_passing(status) || (status == 409 && code != "BucketAlreadyExists") || code == "RequestTimeout";
+      altered || is_passing(status) || (status == 409 && code != "BucketAlreadyExists") || code == "RequestTimeout";
   return passing ? Verdict::again : Verdict::refuse;
 }
 
