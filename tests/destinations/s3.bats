@@ -132,3 +132,47 @@ in_warehouse() { warehouse_sql "$DIR/warehouse.db" "$1"; }
   pipeline_pass "$DIR"
   pipeline_equal "$DIR" public.t
 }
+
+@test "a data file of more than 64 MiB is sent in parts, and comes back byte for byte" {
+  # shellcheck source=tests/e2e/staging.bash
+  . "$BATS_TEST_DIRNAME/../e2e/staging.bash"
+  # What base64 makes of noise shrinks by a quarter.
+  stream_of 1 1 1 | sed 's/,"nullable":false,"category":"N"/,"nullable":false,"category":"S"/; s/"type":"int8"/"type":"text"/' >one
+  {
+    sed -n '1,2p' one
+    base64 -w 100000 /dev/urandom | head -n 1000 |
+      awk '{ printf "{\"op\":\"c\",\"table\":\"public.t0\",\"lsn\":\"00000000/00000100\",\"seq\":%d,\"ts\":\"2026-11-22T10:53:01.123456Z\",\"xid\":701,\"after\":{\"id\":\"%s\"}}\n", NR - 1, $0 }'
+    sed -n '/"op":"commit"/s/"rows":1/"rows":1000/p' one
+  } >stream
+  cdc-batch <stream | cdc-stage-put --stage "s3://$bucket/x"
+  local object
+  object=$(cdc-stage-get --stage "s3://$bucket/x" | tee got | wc -c)
+  ((object > 100000000))
+  cdc-batch <stream | cdc-stage-put --stage "$PWD/folder"
+  cmp got <(cdc-stage-get --stage "$PWD/folder")
+  local file=("$PWD"/folder/shop/0/data/public.t0/*)
+  (($(stat -c %s "${file[0]}") > 67108864))
+  # The tag of what was put together from parts says of how many.
+  curl -fsSI --aws-sigv4 aws:amz:us-east-1:s3 -u "$AWS_ACCESS_KEY_ID:$AWS_SECRET_ACCESS_KEY" \
+    "$AWS_ENDPOINT_URL/$bucket/x/shop/0/data/public.t0/${file[0]##*/}" | grep -qiE '^etag: "[0-9a-f]{32}-5"'
+}
+
+@test "the store encrypts what is put when it is told to, and one that cannot is not written to" {
+  # shellcheck source=tests/e2e/staging.bash
+  . "$BATS_TEST_DIRNAME/../e2e/staging.bash"
+  stream_of 3 >stream
+  PGCDC_S3_SSE=aws:kms PGCDC_S3_SSE_KMS_KEY_ID=pgcdc-1 put_all "s3://$bucket/x" stream
+  cdc-batch <stream | cdc-stage-put --stage "$PWD/folder"
+  same_stream "$PWD/folder" "s3://$bucket/x"
+  curl -fsSI --aws-sigv4 aws:amz:us-east-1:s3 -u "$AWS_ACCESS_KEY_ID:$AWS_SECRET_ACCESS_KEY" \
+    "$AWS_ENDPOINT_URL/$bucket/x/shop/source.json" | grep -qi '^x-amz-server-side-encryption: aws:kms'
+  PGCDC_S3_SSE=aws:kms PGCDC_S3_SSE_KMS_KEY_ID=not-there run ! put_all "s3://$bucket/y" stream
+  [[ $output == *tool=cdc-stage-put*err=store_* ]]
+  PGCDC_S3_SSE=rot13 run ! put_all "s3://$bucket/y" stream
+  [[ $output == *err=bad_value* ]]
+}
+
+@test "of writers that create the same name at the same moment one wins, each time" {
+  run -0 "$PGCDC_BIN/../e2e/stage-race" "s3://$bucket/race" 60 3
+  [[ $output == '60 rounds, one winner each:'* ]]
+}
