@@ -149,7 +149,7 @@ broke_at_least() { (($(broken) >= $1)); }
   supervised 3>&- 8>&- &
   local loop=$!
   for _ in {1..15}; do sql "UPDATE t SET n = n + 1, v = (SELECT string_agg(md5(random()::text), '') FROM generate_series(1, 30) WHERE t.id > 0)" >/dev/null; done
-  wait_until 120 grep -q err=spool_full log
+  wait_until 120 grep -q err=spool_full log || { cat codes && tail -n 20 log && false; }
   fault none
   staged() { cdc-load --config "$DIR/pipeline.ini" && [[ $(warehouse_sql "$DIR/warehouse.db" 'SELECT count(*), min(n), max(n) FROM t') == '2000|15|15' ]]; }
   wait_until 120 staged
