@@ -140,7 +140,7 @@ in_warehouse() { warehouse_sql "$DIR/warehouse.db" "$1"; }
   stream_of 1 1 1 | sed 's/,"nullable":false,"category":"N"/,"nullable":false,"category":"S"/; s/"type":"int8"/"type":"text"/' >one
   {
     sed -n '1,2p' one
-    base64 -w 100000 /dev/urandom | head -n 1000 |
+    head -c 75000000 /dev/urandom | base64 -w 100000 |
       awk '{ printf "{\"op\":\"c\",\"table\":\"public.t0\",\"lsn\":\"00000000/00000100\",\"seq\":%d,\"ts\":\"2026-11-22T10:53:01.123456Z\",\"xid\":701,\"after\":{\"id\":\"%s\"}}\n", NR - 1, $0 }'
     sed -n '/"op":"commit"/s/"rows":1/"rows":1000/p' one
   } >stream
@@ -153,7 +153,7 @@ in_warehouse() { warehouse_sql "$DIR/warehouse.db" "$1"; }
   local file=("$PWD"/folder/shop/0/data/public.t0/*)
   (($(stat -c %s "${file[0]}") > 67108864))
   # The tag of what was put together from parts says of how many.
-  curl -fsSI --aws-sigv4 aws:amz:us-east-1:s3 -u "$AWS_ACCESS_KEY_ID:$AWS_SECRET_ACCESS_KEY" \
+  curl -fsS -o /dev/null -D - -H 'x-amz-content-sha256: UNSIGNED-PAYLOAD' --aws-sigv4 aws:amz:us-east-1:s3 -u "$AWS_ACCESS_KEY_ID:$AWS_SECRET_ACCESS_KEY" \
     "$AWS_ENDPOINT_URL/$bucket/x/shop/0/data/public.t0/${file[0]##*/}" | grep -qiE '^etag: "[0-9a-f]{32}-5"'
 }
 
@@ -164,7 +164,7 @@ in_warehouse() { warehouse_sql "$DIR/warehouse.db" "$1"; }
   PGCDC_S3_SSE=aws:kms PGCDC_S3_SSE_KMS_KEY_ID=pgcdc-1 put_all "s3://$bucket/x" stream
   cdc-batch <stream | cdc-stage-put --stage "$PWD/folder"
   same_stream "$PWD/folder" "s3://$bucket/x"
-  curl -fsSI --aws-sigv4 aws:amz:us-east-1:s3 -u "$AWS_ACCESS_KEY_ID:$AWS_SECRET_ACCESS_KEY" \
+  curl -fsS -o /dev/null -D - -H 'x-amz-content-sha256: UNSIGNED-PAYLOAD' --aws-sigv4 aws:amz:us-east-1:s3 -u "$AWS_ACCESS_KEY_ID:$AWS_SECRET_ACCESS_KEY" \
     "$AWS_ENDPOINT_URL/$bucket/x/shop/source.json" | grep -qi '^x-amz-server-side-encryption: aws:kms'
   PGCDC_S3_SSE=aws:kms PGCDC_S3_SSE_KMS_KEY_ID=not-there run ! put_all "s3://$bucket/y" stream
   [[ $output == *tool=cdc-stage-put*err=store_* ]]
