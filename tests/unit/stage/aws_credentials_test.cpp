@@ -120,7 +120,7 @@ TEST_F(Credentials, AFileThatSomebodyElseRotatesIsReadAgainWhenTheStoreCallsTheK
 
 TEST_F(Credentials, WhatWouldRunAProgramOrTakeOnAnotherRoleIsRefused) {
   for (const std::string& line : {"credential_process = touch " + folder_ + "/ran", std::string("sso_session = x"),
-                                 std::string("role_arn = arn:x\nsource_profile = y")}) {
+                                  std::string("role_arn = arn:x\nsource_profile = y")}) {
     write(".aws/config", "[default]\n" + line + "\n");
     EXPECT_EQ(slug(), "no_credentials/usage");
     EXPECT_NE(message_.find("which is not followed"), std::string::npos) << message_;
