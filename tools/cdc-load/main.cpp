@@ -4,6 +4,7 @@
 #include "cdc-load/erase.hpp"
 #include "cdc-load/options.hpp"
 #include "cdc-load/print.hpp"
+#include "engine/open.hpp"
 #include "stage/store.hpp"
 #include "tool/command.hpp"
 #include "tool/filter.hpp"
@@ -17,7 +18,10 @@ int main(int argc, char** argv) {
   command.text("stage", "FOLDER", options.stage, "Stage to load from: file:///FOLDER, a path, or s3://BUCKET/PREFIX")
       .required();
   command.text("source", "NAME", options.source, "Source whose epochs are loaded").required();
-  command.text("warehouse", "WHERE", options.warehouse, "Warehouse: sqlite:FILE, made when it is missing").required();
+  command
+      .text("warehouse", "WHERE", options.warehouse,
+            "Warehouse: sqlite:FILE, duckdb:FILE or postgresql://..., made when it is missing")
+      .required();
   command.flag("history", options.history, "Keep every version of every row too");
   command.text("print", "unknown", options.print,
                "Load nothing; print the keys of rows with values that have not arrived, for pgcdc-snapshot --unknown");
@@ -28,15 +32,15 @@ int main(int argc, char** argv) {
   return tool::main_of(argc, argv, command, [&] {
     if (!options.print.empty()) return cdc_load::print(options);
     if (!options.erase.empty()) return cdc_load::erase(options);
-    const std::string file = cdc_load::sqlite_file(options.warehouse);
+    static_cast<void>(engine::parse_address(options.warehouse));
     tool::catch_stop_signals();
     const auto store = stage::open_store(options.stage, false);
     const auto identity = stage::Log::identity(*store, options.source);
     stage::Log log(*store, options.source, identity ? identity->era : 0);
-    warehouse::Database database(file, cdc_load::kBusyMs);
+    const auto database = cdc_load::open_warehouse(options, true);
     warehouse::LoaderOptions wanted;
     wanted.history = options.history;
-    warehouse::Loader loader(log, database, wanted, tool::wall_us, tool::stop_asked);
+    warehouse::Loader loader(log, *database, wanted, tool::wall_us, tool::stop_asked);
     tool::Metrics metrics(command.metrics(), command.name());
     cdc_load::Report report(metrics);
     try {

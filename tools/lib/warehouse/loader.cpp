@@ -38,17 +38,18 @@ struct Loader::Work {
   std::vector<Mapping> mappings;
   std::size_t used = 0;
   std::unique_ptr<Fold> fold;
-  std::unique_ptr<History> history;
-  Writer* writer = nullptr;
+  std::unique_ptr<TableHistory> history;
+  TableWriter* writer = nullptr;
   std::string last_lsn;
   std::uint64_t last_seq = 0;
   bool is_copy = false;
 };
 
-Loader::Loader(stage::Log& log, Database& database, LoaderOptions options, std::function<std::int64_t()> clock,
+Loader::Loader(stage::Log& log, engine::Database& database, LoaderOptions options, std::function<std::int64_t()> clock,
                std::function<bool()> stop)
     : log_(log),
       database_(database),
+      dialect_(dialect_of(database.kind())),
       options_(options),
       clock_(std::move(clock)),
       stop_(std::move(stop)),
@@ -59,17 +60,11 @@ Loader::~Loader() = default;
 std::string Loader::now() const { return base::format(base::Time{clock_()}); }
 
 // Begins a transaction; when another loader has written since the last one, what is known of the warehouse is read again.
-void Loader::begin(std::unique_ptr<Transaction>& transaction) {
-  transaction = std::make_unique<Transaction>(database_);
-  Statement version = database_.prepare("PRAGMA data_version");
-  version.step();
-  const std::int64_t now_at = version.integer_at(0);
-  version.reset();
-  if (now_at != data_version_) {
-    writers_.clear();
-    state_->reload();
-    data_version_ = now_at;
-  }
+void Loader::begin(std::unique_ptr<engine::Transaction>& transaction) {
+  transaction = std::make_unique<engine::Transaction>(database_);
+  if (!transaction->stale()) return;
+  writers_.clear();
+  state_->reload();
 }
 
 void Loader::check_belongs(const stage::Common& manifest) const {
@@ -84,7 +79,7 @@ void Loader::check_belongs(const stage::Common& manifest) const {
 
 // A manifest names the one before it; the warehouse knows which that was.
 void Loader::check_chain(const stage::Epoch& epoch) {
-  Statement last = database_.prepare("SELECT manifest_sha256 FROM _cdc_epochs WHERE era=?1 AND \"to\"=?2");
+  engine::Statement last = database_.prepare("SELECT manifest_sha256 FROM _cdc_epochs WHERE era=?1 AND \"to\"=?2");
   last.integer(1, static_cast<std::int64_t>(epoch.era)).copied_text(2, base::format(epoch.from));
   if (last.step() && !epoch.prev.empty() && last.view_at(0) != epoch.prev) {
     throw Failure(Exit::refused, "broken_chain", "the epoch does not follow the one that the warehouse has applied")
@@ -97,7 +92,8 @@ void Loader::check_chain(const stage::Epoch& epoch) {
 void Loader::check_standing() {
   const auto& position = state_->position();
   if (!position) return;
-  Statement last = database_.prepare("SELECT \"from\", manifest_sha256 FROM _cdc_epochs WHERE era=?1 AND \"to\"=?2");
+  engine::Statement last =
+      database_.prepare("SELECT \"from\", manifest_sha256 FROM _cdc_epochs WHERE era=?1 AND \"to\"=?2");
   last.integer(1, static_cast<std::int64_t>(position->era)).copied_text(2, base::format(position->applied_to));
   bool same = true;
   if (last.step()) {
@@ -116,7 +112,7 @@ void Loader::begin_position(const stage::Identity& identity) {
   if (state_->position()) return;
   const auto start = log_.start();
   if (!start) return;
-  std::unique_ptr<Transaction> transaction;
+  std::unique_ptr<engine::Transaction> transaction;
   begin(transaction);
   state_->begin_at({identity.system_id, identity.era, *start}, now());
   transaction->commit();
@@ -167,14 +163,16 @@ bool Loader::load_epochs(const std::function<void(const Totals&)>& on_progress) 
 }
 
 void Loader::create(const Table& table) {
-  const Statements statements(sqlite_dialect(), table.shape);
+  const Statements statements(dialect_, table.shape);
   if (!table.shape.key.empty()) {
     database_.run(statements.create_table());
     database_.run(statements.create_view());
   }
   if (table.history) {
     database_.run(statements.create_history());
-    if (!table.shape.key.empty()) database_.run(statements.create_history_index());
+    if (const std::string index = statements.create_history_index(); !table.shape.key.empty() && !index.empty()) {
+      database_.run(index);
+    }
   }
 }
 
@@ -182,7 +180,7 @@ void Loader::create(const Table& table) {
 //     now      what it shall be: the same columns, some under other names, then more
 //     unknown  for each column of `now`: what is right in it is not known in rows that are there
 void Loader::alter(const Table& old, const Shape& now_shape, const std::vector<bool>& unknown) {
-  const Statements statements(sqlite_dialect(), now_shape);
+  const Statements statements(dialect_, now_shape);
   const bool current = !now_shape.key.empty();
   if (current) database_.run(statements.drop_view());
   for (std::uint32_t i = 0; i < now_shape.columns.size(); ++i) {
@@ -280,9 +278,9 @@ bool Loader::prepare(Work& work, std::string_view name, const std::vector<std::s
   }
   if (begins_history) {
     next.history = true;
-    const Statements statements(sqlite_dialect(), next.shape);
+    const Statements statements(dialect_, next.shape);
     database_.run(statements.create_history());
-    database_.run(statements.create_history_index());
+    if (const std::string index = statements.create_history_index(); !index.empty()) database_.run(index);
     database_.run(statements.seed_history());
   }
   if (changed || begins_history) work.table = &state_->save(next);
@@ -297,10 +295,10 @@ bool Loader::prepare(Work& work, std::string_view name, const std::vector<std::s
     columns[i].resize(versions[i].columns.size(), -1);
     work.mappings.push_back(mapping_of(shape, versions[i], columns[i]));
   }
-  work.fold = std::make_unique<Fold>(shape);
+  work.fold = std::make_unique<Fold>(shape, dialect_);
   work.fold->use(work.mappings[0]);
   if (work.table->history) {
-    work.history = std::make_unique<History>(database_, shape);
+    work.history = make_history(database_, shape);
     work.history->use(work.mappings[0]);
   }
   if (!shape.key.empty()) {
@@ -314,7 +312,7 @@ bool Loader::prepare(Work& work, std::string_view name, const std::vector<std::s
 // are. Between two looks at them: one that is gone took its rows along, one that lies in another file was truncated or written anew,
 // one that was attached may have brought rows.
 void Loader::compare_leaves(std::string_view name, const change::Schema& version, const std::string& line) {
-  const std::optional<change::Schema> before = state_->last_with("leaves", name);
+  const std::optional<change::Schema> before = state_->last_with_leaves(std::string(name));
   if (before && (version.lsn <= before->lsn || *version.leaves == *before->leaves)) return;
   state_->save_version(version, line);
   if (!before) return;
@@ -349,7 +347,7 @@ void Loader::compare_leaves(std::string_view name, const change::Schema& version
 // written anew (VACUUM FULL), or the log told of it (TRUNCATE).
 void Loader::compare_file(const Work& work, const change::Schema& version, const std::string& line) {
   const std::string& name = version.table;
-  const std::optional<change::Schema> before = state_->last_with("file", name);
+  const std::optional<change::Schema> before = state_->last_with_file(name);
   if (before && version.lsn <= before->lsn) return;
   state_->save_version(version, line);
   // A table that was never looked at and came by itself began in a file of its own number, with no column altered since.
@@ -372,11 +370,11 @@ void Loader::compare_file(const Work& work, const change::Schema& version, const
                  {{"err", "table_doubted"}, {"table", name}, {"lsn", base::format(version.lsn)}});
 }
 
-Writer& Loader::writer(const Table& table) {
+TableWriter& Loader::writer(const Table& table) {
   const auto found = writers_.find(table.shape.table);
   if (found != writers_.end()) return *found->second;
   if (writers_.size() >= kMostWriters) writers_.clear();
-  return *writers_.emplace(table.shape.table, std::make_unique<Writer>(database_, table.shape)).first->second;
+  return *writers_.emplace(table.shape.table, make_writer(database_, table.shape)).first->second;
 }
 
 void Loader::quarantine(const Work& work, const std::vector<Unfit>& unfit, std::string_view loaded_at) {
@@ -390,6 +388,7 @@ void Loader::quarantine(const Work& work, const std::vector<Unfit>& unfit, std::
 }
 
 void Loader::flush(Work& work, std::string_view loaded_at) {
+  if (work.history) work.history->flush(loaded_at);
   if (work.writer != nullptr && !work.fold->empty()) work.writer->write(*work.fold, work.table->cut, loaded_at);
   quarantine(work, work.fold->unfit(), loaded_at);
   work.fold->clear();
@@ -397,9 +396,7 @@ void Loader::flush(Work& work, std::string_view loaded_at) {
 
 void Loader::finish(Work& work, std::string_view loaded_at) {
   flush(work, loaded_at);
-  if (work.writer != nullptr) {
-    state_->set_unknown(work.table->shape.table, work.writer->count_unknown(), work.writer->may_have_unknown());
-  }
+  if (work.writer != nullptr && work.writer->may_have_unknown()) state_->count_unknown(work.table->shape);
 }
 
 // The version in which a line is written: the last that begins at it or before.
@@ -460,7 +457,7 @@ void Loader::load_rows(Work& work, const std::vector<const stage::FileEntry*>& f
         if (cut.lsn > had.lsn || (cut.lsn == had.lsn && cut.seq > had.seq)) {
           const auto seq = static_cast<std::int64_t>(line.seq);
           if (work.writer != nullptr) work.writer->mark_older(line.lsn_value(), seq, 't', line.ts, loaded_at);
-          if (work.history) work.history->end_older(line.lsn_value(), seq, 't', line.ts, loaded_at);
+          if (work.history) work.history->end_older(line.lsn_value(), seq, 't', line.ts);
           state_->set_cut(name, cut);
         }
         ++counts.applied;
@@ -474,11 +471,13 @@ void Loader::load_rows(Work& work, const std::vector<const stage::FileEntry*>& f
         if (work.writer == nullptr) {
           quarantine(work, work.history->take_unfit(), loaded_at);
           ++(fitted ? counts.applied : counts.quarantined);
+          if (work.history->bytes() > options_.window_bytes) work.history->flush(loaded_at);
           continue;
         }
       }
       ++(work.fold->add(line) ? counts.applied : counts.quarantined);
-      if (work.fold->bytes() > options_.window_bytes) flush(work, loaded_at);
+      const std::size_t waiting = work.history ? work.history->bytes() : 0;
+      if (work.fold->bytes() + waiting > options_.window_bytes) flush(work, loaded_at);
     }
   };
   for (const stage::FileEntry* entry : files) {
@@ -514,7 +513,7 @@ void Loader::load_messages(const std::vector<const stage::FileEntry*>& files, ba
 bool Loader::load_chunk(const std::string& object) {
   const stage::Chunk chunk = log_.chunk(object);
   check_belongs(chunk);
-  std::unique_ptr<Transaction> transaction;
+  std::unique_ptr<engine::Transaction> transaction;
   begin(transaction);
   if (state_->has_chunk(object)) return true;  // another loader's work
   const std::string loaded_at = now();
@@ -543,7 +542,7 @@ bool Loader::load_chunk(const std::string& object) {
     // changed on the way, which the stream tells.
     const std::string ts = chunk.ts.empty() ? loaded_at : chunk.ts;
     if (work.writer != nullptr) work.writer->mark_older(chunk.copy, -1, 'd', ts, loaded_at);
-    if (work.history && work.writer != nullptr) work.history->end_older(chunk.copy, -1, 'd', ts, loaded_at);
+    if (work.history && work.writer != nullptr) work.history->end_older(chunk.copy, -1, 'd', ts);
     state_->finish_copy(chunk.table, chunk.copy);
   }
   finish(work, loaded_at);
@@ -561,7 +560,7 @@ bool Loader::load_chunk(const std::string& object) {
 bool Loader::load_epoch(const stage::Stored& stored) {
   const stage::Epoch& epoch = stored.epoch;
   check_belongs(epoch);
-  std::unique_ptr<Transaction> transaction;
+  std::unique_ptr<engine::Transaction> transaction;
   begin(transaction);
   if (state_->position()->applied_to != epoch.from) return false;  // another loader was here: go on from where it is
   const std::string loaded_at = now();

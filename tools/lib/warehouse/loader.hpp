@@ -12,12 +12,11 @@
 #include <vector>
 
 #include "change/line.hpp"
+#include "engine/database.hpp"
 #include "stage/log.hpp"
 #include "warehouse/fold.hpp"
-#include "warehouse/history.hpp"
-#include "warehouse/sqlite.hpp"
 #include "warehouse/state.hpp"
-#include "warehouse/writer.hpp"
+#include "warehouse/table_writer.hpp"
 
 namespace warehouse {
 
@@ -42,7 +41,7 @@ class Loader {
   /// in   log, database  outlive the loader
   ///      clock          the wall clock, microseconds since 1970
   ///      stop           asked between transactions
-  Loader(stage::Log& log, Database& database, LoaderOptions options, std::function<std::int64_t()> clock,
+  Loader(stage::Log& log, engine::Database& database, LoaderOptions options, std::function<std::int64_t()> clock,
          std::function<bool()> stop);
   ~Loader();
 
@@ -80,22 +79,22 @@ class Loader {
   void flush(Work& work, std::string_view loaded_at);
   void finish(Work& work, std::string_view loaded_at);
   void quarantine(const Work& work, const std::vector<Unfit>& unfit, std::string_view loaded_at);
-  void begin(std::unique_ptr<Transaction>& transaction);
-  Writer& writer(const Table& table);
+  void begin(std::unique_ptr<engine::Transaction>& transaction);
+  TableWriter& writer(const Table& table);
   void check_standing();
   void check_chain(const stage::Epoch& epoch);
 
   stage::Log& log_;
-  Database& database_;
+  engine::Database& database_;
+  const Dialect& dialect_;
   LoaderOptions options_;
   std::function<std::int64_t()> clock_;
   std::function<bool()> stop_;
   std::optional<stage::Identity> identity_;
   std::unique_ptr<State> state_;
-  std::map<std::string, std::unique_ptr<Writer>, std::less<>> writers_;
+  std::map<std::string, std::unique_ptr<TableWriter>, std::less<>> writers_;
   change::Parser parser_;
   Totals totals_;
-  std::int64_t data_version_ = -1;
 };
 
 }  // namespace warehouse
