@@ -22,6 +22,7 @@
 #   E_url                       WAREHOUSE as cdc-load's --warehouse takes it
 #   E_rows STATEMENT...         the answers, one after the other, printed as above; a status when one of them fails
 #   E_write STATEMENT...        statements that change something, in the engine's own dialect
+#   E_settle                    what a killed loader left half done is undone, as the engine does when somebody opens it
 #   E_folds_case                true where names that differ in case only are the same name
 #   E_type TYPE                 the engine's word for a column that holds values of the source's TYPE, as E_types prints it
 #   E_types TABLE               lines `column|type` of a table
@@ -39,22 +40,35 @@ export ENGINE
   exit 64
 }
 
+# What another engine holds is held against SQLite, which others can read while it loads, and which every machine has.
+# shellcheck source=tests/e2e/engines/sqlite.bash
+. "$(dirname "${BASH_SOURCE[0]}")/engines/sqlite.bash"
+
+# on_engine ENGINE WAREHOUSE COMMAND...: with another engine and its warehouse.
+on_engine() {
+  local ENGINE=$1 WAREHOUSE=$2
+  shift 2
+  "$@"
+}
+
 engine_start() { "${ENGINE}_start"; }
 engine_remove() { "${ENGINE}_remove"; }
 folds_case() { "${ENGINE}_folds_case"; }
 
 # in  NAME (w): several warehouses in one test have names of their own
+# shellcheck disable=SC2120 # tests of another file give it
 warehouse_fresh() { "${ENGINE}_fresh" "${1:-w}"; }
 warehouse_url() { "${ENGINE}_url"; }
 
 # The stage into the warehouse. Environment: STAGE, WAREHOUSE. in  options of cdc-load
 # shellcheck disable=SC2120 # what the tests give it is not seen here
 load_warehouse() {
-  [[ -n ${WAREHOUSE:-} ]] || warehouse_fresh
+  [[ -n ${WAREHOUSE:-} ]] || warehouse_fresh w
   cdc-load --stage "${STAGE:=$BATS_TEST_TMPDIR/stage}" --source s --warehouse "$(warehouse_url)" "$@"
 }
 
 rows() { "${ENGINE}_rows" "$@"; }
+warehouse_settle() { "${ENGINE}_settle"; }
 warehouse_write() { "${ENGINE}_write" "$@"; }
 
 # The statement's answer is exactly these lines.

@@ -3,6 +3,8 @@
 # Use in a bats file, after stream: load semantics.
 # Must not know: what any single test is about.
 
+# shellcheck disable=SC2034 # what functions of other files, and the tests, read
+
 # both_ways FUNCTION CHECK: the stream that FUNCTION prints, once whole and once cut at every commit, each into a fresh warehouse.
 both_ways() {
   local bytes
@@ -19,11 +21,7 @@ both_ways() {
 
 t() { table public.t id:int8:k note:text weight:int4; }
 other() { RELID=200 table public.other id:int8:k; }
-# shellcheck disable=SC2034 # the tests ask them
-{
-  all='SELECT id, note, weight FROM t ORDER BY id'
-  # Rows that are known to be gone.
-  gone='SELECT id FROM "public.t" WHERE _cdc_deleted=1 ORDER BY id'
-  unknown='SELECT id, _cdc_unknown FROM "public.t" WHERE _cdc_deleted=0 AND _cdc_unknown IS NOT NULL ORDER BY id'
-  fresh='SELECT state, unknown_values, quarantined FROM _cdc_freshness'
-}
+all='SELECT id, note, weight FROM t ORDER BY id'
+# Rows that are known to be gone.
+gone='SELECT id FROM "public.t" WHERE _cdc_deleted=1 ORDER BY id'
+unknown='SELECT id, _cdc_unknown FROM "public.t" WHERE _cdc_deleted=0 AND _cdc_unknown IS NOT NULL ORDER BY id'

@@ -4,7 +4,7 @@
 # Knows: the stream and the tables that analysts see. Must not know: an engine, or how the loader works inside.
 # What does not depend on it is kept with all transactions in one epoch and with an epoch for each.
 
-# shellcheck disable=SC2317,SC2154,SC2030,SC2031 # functions that are handed to both_ways; stderr comes from run
+# shellcheck disable=SC2317,SC2154,SC2030,SC2031,SC2034 # functions that are handed to both_ways; stderr comes from run
 
 bats_require_minimum_version 1.5.0
 load ../e2e/stream

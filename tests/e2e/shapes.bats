@@ -3,7 +3,7 @@
 # (tests/destinations/shapes_ENGINE.bats are links to this file; see engines.bash).
 # Knows: the stream and the tables that analysts see. Must not know: an engine, or how the loader works inside.
 
-# shellcheck disable=SC2317,SC2154,SC2030,SC2031 # functions that are handed to both_ways; stderr comes from run
+# shellcheck disable=SC2317,SC2154,SC2030,SC2031,SC2034 # functions that are handed to both_ways; stderr comes from run
 
 bats_require_minimum_version 1.5.0
 load ../e2e/stream

@@ -2,6 +2,8 @@
 # What only a warehouse in a SQLite file has: its types, and the layouts of earlier versions.
 # Knows: the sqlite3 shell. Must not know: what a change means for a row; that is semantics.bats.
 
+# shellcheck disable=SC2034,SC2154 # variables that functions of other files read, and set
+
 bats_require_minimum_version 1.5.0
 load stream
 load semantics

@@ -11,6 +11,7 @@ duckdb_start() {
 duckdb_remove() { :; }
 duckdb_fresh() { WAREHOUSE=$BATS_TEST_TMPDIR/$1.duckdb; }
 duckdb_url() { printf 'duckdb:%s' "$WAREHOUSE"; }
+duckdb_settle() { :; }
 duckdb_folds_case() { true; }
 
 duckdb_rows() { node "$REPO/tests/destinations/duckdb_query.mjs" --schema s "$WAREHOUSE" "$@"; }

@@ -30,6 +30,7 @@ postgresql_url() {
   # shellcheck source=/dev/null
   (. "$ENGINE_CLUSTER/cluster.env" && printf 'postgresql:///%s?host=%s&port=%s&user=loader' "$WAREHOUSE" "${PGHOST//\//%2F}" "$PGPORT")
 }
+postgresql_settle() { :; }
 postgresql_folds_case() { false; }
 
 # A statement that gives texts as engines.bash wants them: the server says what its columns are.
