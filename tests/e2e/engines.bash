@@ -23,7 +23,6 @@
 #   E_rows STATEMENT...         the answers, one after the other, printed as above; a status when one of them fails
 #   E_write STATEMENT...        statements that change something, in the engine's own dialect
 #   E_settle                    what a killed loader left half done is undone, as the engine does when somebody opens it
-#   E_folds_case                true where names that differ in case only are the same name
 #   E_type TYPE                 the engine's word for a column that holds values of the source's TYPE, as E_types prints it
 #   E_types TABLE               lines `column|type` of a table
 
@@ -53,7 +52,8 @@ on_engine() {
 
 engine_start() { "${ENGINE}_start"; }
 engine_remove() { "${ENGINE}_remove"; }
-folds_case() { "${ENGINE}_folds_case"; }
+engine_type() { "${ENGINE}_type" "$1"; }
+engine_types() { "${ENGINE}_types" "$1"; }
 
 # in  NAME (w): several warehouses in one test have names of their own
 # shellcheck disable=SC2120 # tests of another file give it

@@ -121,8 +121,8 @@ setup() {
     tx 10 'c public.t "after":{"id":1,"duration":"small","Duration":"large"}' 'c public."T" "after":{"id":2,"note":"upper"}'
   } | deliver
   rows_are 'SELECT name, "view" FROM _cdc_tables ORDER BY relid' 'public.t|t' 'public.T__200|T__200'
-  rows_are 'SELECT id, duration, Duration__3 FROM t' '1|small|large'
-  rows_are 'SELECT id, note FROM T__200' '2|upper'
+  rows_are 'SELECT id, duration, "Duration__3" FROM t' '1|small|large'
+  rows_are 'SELECT id, note FROM "T__200"' '2|upper'
 }
 
 @test "reserved words, quotes, dots and emoji are names like any other" {
@@ -182,4 +182,11 @@ setup() {
   { source_line 25 && RELID=200 table "$schema.$second" id:int8:k "${column}_1:numeric" "${column}_2:text" && tx 30 "c $schema.$second \"after\":{\"id\":9,\"${column}_1\":\"9\",\"${column}_2\":\"later\"}"; } | deliver
   rows_are "SELECT id, ${column}_2 FROM $(quoted "$view")" '9|later'
   [[ $(warehouse_dump | grep -c '__history$') == 2 ]]
+}
+
+@test "a column has the engine's own type that holds all values of the source's" {
+  local types=(bool int2 int4 int8 oid float4 float8 numeric bytea date time timestamp timestamptz interval json jsonb uuid text _int4) type
+  { source_line && table public.t id:int8:k "${types[@]/%/_}" && tx 10 'd public.t "before":{"id":1}'; } | sed -E 's/"name":"([a-z0-9_]+)_","type":""/"name":"\1_","type":"\1"/g' | deliver
+  for type in "${types[@]}"; do printf '%s_|%s\n' "$type" "$(engine_type "$type")"; done >"$BATS_TEST_TMPDIR/wanted"
+  engine_types public.t | grep -v '^_cdc_' | diff <(echo "id|$(engine_type int8)" && cat "$BATS_TEST_TMPDIR/wanted") -
 }

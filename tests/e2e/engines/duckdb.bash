@@ -12,7 +12,6 @@ duckdb_remove() { :; }
 duckdb_fresh() { WAREHOUSE=$BATS_TEST_TMPDIR/$1.duckdb; }
 duckdb_url() { printf 'duckdb:%s' "$WAREHOUSE"; }
 duckdb_settle() { :; }
-duckdb_folds_case() { true; }
 
 duckdb_rows() { node "$REPO/tests/destinations/duckdb_query.mjs" --schema s "$WAREHOUSE" "$@"; }
 duckdb_write() { node "$REPO/tests/destinations/duckdb_query.mjs" --schema s --write "$WAREHOUSE" "$@"; }
@@ -20,11 +19,9 @@ duckdb_write() { node "$REPO/tests/destinations/duckdb_query.mjs" --schema s --w
 duckdb_type() {
   case $1 in
   bool) echo BOOLEAN ;;
-  int2) echo SMALLINT ;;
-  int4) echo INTEGER ;;
-  int8 | oid) echo BIGINT ;;
-  float4) echo FLOAT ;;
-  float8) echo DOUBLE ;;
+  int2 | int4 | int8 | oid) echo BIGINT ;;
+  float4 | float8) echo DOUBLE ;;
+  json | jsonb) echo JSON ;;
   bytea) echo BLOB ;;
   date) echo DATE ;;
   timestamp) echo TIMESTAMP ;;

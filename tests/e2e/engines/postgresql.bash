@@ -31,7 +31,6 @@ postgresql_url() {
   (. "$ENGINE_CLUSTER/cluster.env" && printf 'postgresql:///%s?host=%s&port=%s&user=loader' "$WAREHOUSE" "${PGHOST//\//%2F}" "$PGPORT")
 }
 postgresql_settle() { :; }
-postgresql_folds_case() { false; }
 
 # A statement that gives texts as engines.bash wants them: the server says what its columns are.
 postgresql_printing() {
@@ -70,14 +69,9 @@ postgresql_write() {
 postgresql_type() {
   case $1 in
   bool) echo boolean ;;
-  int2) echo smallint ;;
-  int4) echo integer ;;
-  int8 | oid) echo bigint ;;
-  float4) echo real ;;
-  float8) echo 'double precision' ;;
-  numeric) echo numeric ;;
-  bytea) echo bytea ;;
-  date) echo date ;;
+  int2 | int4 | int8 | oid) echo bigint ;;
+  float4 | float8) echo 'double precision' ;;
+  numeric | bytea | date | json | jsonb) echo "$1" ;;
   timestamp) echo 'timestamp without time zone' ;;
   timestamptz) echo 'timestamp with time zone' ;;
   *) echo text ;;

@@ -8,7 +8,6 @@ sqlite_fresh() { WAREHOUSE=$BATS_TEST_TMPDIR/$1.db; }
 sqlite_url() { printf 'sqlite:%s' "$WAREHOUSE"; }
 # The log that a dead writer left can be taken over only by somebody who may write.
 sqlite_settle() { [[ ! -e $WAREHOUSE ]] || sqlite3 -batch -cmd '.timeout 10000' "$WAREHOUSE" 'SELECT count(*) FROM sqlite_schema' >/dev/null; }
-sqlite_folds_case() { true; }
 
 # Read-only: a wrong name is an error, not an empty file.
 sqlite_rows() {
