@@ -56,5 +56,6 @@ cut_in_three_ways() {
 }
 
 @test "epochs of one transaction, of some and of all give the same tables and the same history" {
-  SEEDS=${SEEDS:-'21 22 23'} for_every_seed cut_in_three_ways
+  export SEEDS=${SEEDS:-21 22 23}
+  for_every_seed cut_in_three_ways
 }

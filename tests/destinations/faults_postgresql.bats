@@ -11,13 +11,13 @@ load ../e2e/stream
 load epochs
 
 setup_file() {
-  ENGINE=postgresql engine_start
+  engine_start
   # Over TCP the server wants the password that is in the passfile.
   postgresql_psql postgres postgres -v "password=$(cut -d: -f5 "$ENGINE_CLUSTER/passfile")" <<<"ALTER ROLE loader PASSWORD :'password'"
 }
-teardown_file() { ENGINE=postgresql engine_remove; }
+teardown_file() { engine_remove; }
 setup() {
-  ENGINE=postgresql STAGE=$BATS_TEST_TMPDIR/stage
+  STAGE=$BATS_TEST_TMPDIR/stage
   warehouse_fresh w
 }
 teardown() { [[ -z ${proxy:-} ]] || kill "$proxy"; }
