@@ -25,7 +25,11 @@ setup() {
   # shellcheck disable=SC2016 # names, not variables
   printf 'CREATE SCHEMA "%s"\n' "$SCHEMA" | sf >/dev/null
 }
-teardown() { faults '[]'; }
+teardown() {
+  faults '[]'
+  [[ ! -e $BATS_TEST_TMPDIR/sf ]] || private-snowflake stop "$BATS_TEST_TMPDIR/sf"
+  [[ ! -e $BATS_TEST_TMPDIR/s3 ]] || private-s3 stop "$BATS_TEST_TMPDIR/s3"
+}
 
 # Statements of standard input, one a line, as one request; options before. Its output: a line of JSON for each.
 sf() { "$PGCDC_BIN/../e2e/snowflake-sql" "$@" "snowflake://$SNOWFLAKE_ACCOUNT/CDC/$SCHEMA"; }
@@ -129,6 +133,11 @@ fails() {
   SNOWFLAKE_PRIVATE_KEY_PATH=other.p8 run -77 --separate-stderr sf --one <<<'SELECT 1'
   [[ $stderr == secret_exposed* ]]
   SNOWFLAKE_PRIVATE_KEY_PATH=/nowhere run -64 --separate-stderr sf --one <<<'SELECT 1'
+  # Two hours behind or ahead: the answer to the first request says what time it is.
+  faults '[{"at":"clock","ahead_s":-7200,"times":9}]'
+  [[ $(rows 'SELECT 1') == '[["1"]]' ]]
+  faults '[{"at":"clock","ahead_s":7200,"times":9}]'
+  [[ $(rows 'SELECT 1') == '[["1"]]' ]]
 }
 
 @test "an encrypted key is read with its passphrase, and not without" {
@@ -152,6 +161,11 @@ fails() {
   [[ $stderr == snowflake_timed_out* ]]
   faults '[{"at":"before","status":408}]'
   run -75 --separate-stderr sf --one <<<'SELECT 1'
+  # A server that forgets to: we do, and say so to it.
+  faults '[{"at":"patience","ms":0},{"at":"timeout"},{"at":"run","hold_ms":60000,"match":"VALUES (3)"}]'
+  run -75 --separate-stderr sf --statement 0 --grace 1 --one <<<'INSERT INTO "t" VALUES (3)'
+  [[ $stderr == snowflake_timed_out* ]]
+  [[ $(tail -n 2 "$SF/journal" | jq -sc '[.[].code, (map(.cancelled != null) | any)]') == *000604*true* ]]
   [[ $(rows 'SELECT "id" FROM "t"') == '[["1"]]' ]]
 }
 
@@ -265,6 +279,31 @@ fails() {
     run -0 fails 70 "$broken"
     [[ $output == 'snowflake_statement 001003 42000' ]]
   done
+}
+
+@test "the double reads a bucket as a stage, with what the pipe wrote there" {
+  private-s3 start "$BATS_TEST_TMPDIR/s3"
+  set -a
+  # shellcheck source=/dev/null
+  . "$BATS_TEST_TMPDIR/s3/s3.env"
+  set +a
+  "$PGCDC_BIN/../e2e/s3-bucket" pgcdc-snowflake >/dev/null
+  local input=$REPO/tests/golden/cdc-stage-put/an-epoch-becomes-objects-a-manifest-and-an-ack/in second=$BATS_TEST_TMPDIR/sf data
+  cdc-batch --spool spool <"$input" | cdc-stage-put --stage s3://pgcdc-snowflake/some
+  # The same in a folder, to see its name there.
+  cdc-batch --spool spool <"$input" | cdc-stage-put --stage folder
+  data=$(cd folder/shop && echo 0/data/*4Eame/*.ndjson.zst)
+  private-snowflake start "$second" --stage CDC.PUBLIC.BUCKET=s3://pgcdc-snowflake/some/shop
+  set -a
+  # shellcheck source=/dev/null
+  . "$second/snowflake.env"
+  set +a
+  SCHEMA=PUBLIC
+  ask 'CREATE TABLE "t" ("op" VARCHAR, "id" NUMBER(38,0), "name" VARCHAR)' "COPY INTO \"t\" FROM (SELECT s.\$1:op::VARCHAR, s.\$1:after:id::NUMBER(38,0), s.\$1:after.name::VARCHAR FROM '@BUCKET' s) FILES = ('$data') FILE_FORMAT = (TYPE = JSON COMPRESSION = ZSTD)" >/dev/null
+  [[ $(rows 'SELECT * FROM "t" ORDER BY "id"') == '[["c","9007199254740992","x"],["t",null,null]]' ]]
+  AWS_SECRET_ACCESS_KEY=wrong private-snowflake again "$second"
+  run -75 --separate-stderr sf --one <<<"COPY INTO \"t\" (\"op\") FROM (SELECT \$1:op::VARCHAR FROM @BUCKET) FILES = ('$data') FILE_FORMAT = (TYPE = JSON)"
+  [[ $stderr == *' 091003 58030 '* ]]
 }
 
 @test "the double knows the rest of what a loader sends" {

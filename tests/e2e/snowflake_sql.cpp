@@ -1,5 +1,5 @@
 // Runs statements on a Snowflake account, or what stands in for one, for tests:
-//     snowflake-sql [--attempts N] [--silence SECONDS] [--statement SECONDS] [--one] [--tag TAG] snowflake://... < STATEMENTS
+//     snowflake-sql [--attempts N] [--silence SECONDS] [--statement SECONDS] [--grace SECONDS] [--one] [--tag TAG] snowflake://... < STATEMENTS
 // Standard input: one statement a line; all of them are one request, `--one`: the only one. Standard output: of each statement one line of
 // JSON, {"columns":[...],"types":[...],"rows":[[...]],"inserted":N,"updated":N,"deleted":N}. A failure: one line on standard error,
 // `SLUG CODE STATE MESSAGE`, and its exit code. Knows the client; must not know what the statements do.
@@ -70,6 +70,8 @@ int main(int argc, char** argv) {
       limits.silence_s = std::atol(value());
     } else if (option == "--statement") {
       limits.statement_s = std::atol(value());
+    } else if (option == "--grace") {
+      limits.grace_s = std::atol(value());
     } else if (option == "--tag") {
       tag = value();
     } else if (option == "--one") {

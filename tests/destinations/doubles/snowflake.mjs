@@ -29,7 +29,7 @@ let turn = Promise.resolve();
 const journal = (entry) => fs.appendFileSync(path.join(folder, 'journal'), `${JSON.stringify(entry)}\n`);
 
 // A test orders faults by a file: [{ at: before|after|poll|partition, status, code, cut, stall_ms, times, match }], and for what runs
-// { at: run, hold_ms, answer_after_ms }. Each is used up after `times`.
+// { at: run, hold_ms }, { at: patience, ms } before 202, { at: timeout } that is forgotten, { at: clock, ahead_s }. Each is used up after `times`.
 function fault(at, text = '') {
   const file = path.join(folder, 'faults');
   if (fs.existsSync(file)) {
@@ -54,14 +54,14 @@ async function suffer(order, request, response) {
 }
 
 const part = (text) => JSON.parse(Buffer.from(text, 'base64url').toString('utf8'));
-function is_let_in(request) {
+function is_let_in(request, ahead_s) {
   try {
     const [, token] = /^Bearer (\S+)$/.exec(request.headers.authorization ?? '') ?? [];
     if ((request.headers['x-snowflake-authorization-token-type'] ?? 'KEYPAIR_JWT') !== 'KEYPAIR_JWT') return false;
     const [head, claims, signature, more] = token.split('.');
     const who = `${settings.account}.${settings.user}`;
     const said = part(claims);
-    const now = Date.now() / 1000;
+    const now = Date.now() / 1000 + ahead_s;
     return (
       more === undefined &&
       part(head).alg === 'RS256' &&
@@ -166,7 +166,7 @@ async function post(request, response, url, text) {
     one = keep({});
     by_request.set(id, one.handle);
     entry.ran = true;
-    const limit = body.timeout ? setTimeout(() => stop(one, 408, '000630', 'Statement reached its statement or warehouse timeout.'), body.timeout * 1000) : undefined;
+    const limit = body.timeout && !fault('timeout', body.statement) ? setTimeout(() => stop(one, 408, '000630', 'Statement reached its statement or warehouse timeout.'), body.timeout * 1000) : undefined;
     one.ending = turn = turn.then(() => run(one, body, entry)).finally(() => clearTimeout(limit));
   }
   const after = fault('after', body.statement);
@@ -193,7 +193,9 @@ async function serve(request, response) {
   for await (const piece of request) pieces.push(piece);
   const url = new URL(request.url, 'http://double');
   if (!/^[^\s/]+\/\S/.test(request.headers['user-agent'] ?? '')) return json(response, 400, { code: '391903', message: 'The request has no valid User-Agent.' });
-  if (!is_let_in(request)) {
+  const ahead_s = fault('clock')?.ahead_s ?? 0;
+  response.setHeader('date', new Date(Date.now() + ahead_s * 1000).toUTCString());
+  if (!is_let_in(request, ahead_s)) {
     journal({ suffered: 401, denied: true });
     return json(response, 401, { code: '390144', message: 'JWT token is invalid.' });
   }

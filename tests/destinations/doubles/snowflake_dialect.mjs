@@ -82,7 +82,7 @@ function strip_set_qualifiers(list) {
 }
 
 const catalog = { TABLES: 'sf_tables', VIEWS: 'sf_views', COLUMNS: 'sf_columns', SCHEMATA: 'sf_schemata' };
-const functions = { TO_NUMBER: 'SF_TO_NUMBER', TO_DECIMAL: 'SF_TO_NUMBER', TO_NUMERIC: 'SF_TO_NUMBER', CURRENT_TIMESTAMP: 'SF_NOW', LOCALTIMESTAMP: 'SF_NOW', SYSDATE: 'SF_NOW', TO_TIMESTAMP_TZ: 'SF_TZ', TO_TIMESTAMP_NTZ: 'SF_NTZ', TO_DATE: 'SF_DATE' };
+const functions = { TO_NUMBER: 'SF_TO_NUMBER', TO_DECIMAL: 'SF_TO_NUMBER', TO_NUMERIC: 'SF_TO_NUMBER', CURRENT_TIMESTAMP: 'SF_NOW', LOCALTIMESTAMP: 'SF_NOW', SYSDATE: 'SF_NOW', TO_TIMESTAMP_TZ: 'SF_TZ', TO_TIMESTAMP_NTZ: 'SF_NTZ', TO_DATE: 'SF_DATE', ARRAY_CONTAINS: 'SF_ARRAY_CONTAINS' };
 
 function rewrite_names(list, session) {
   const out = [];
@@ -101,6 +101,10 @@ function rewrite_names(list, session) {
       const chain = chain_at(list, i);
       out.push(...rewritten_chain(chain.parts, session));
       i = chain.end;
+      if (is_sign(list[i], '.') && list[i + 1]?.kind === 'column') {
+        out.push(sign('.'), name(list[i + 1].text));
+        i += 2;
+      }
     } else {
       out.push(token);
       i += 1;
@@ -160,7 +164,7 @@ export function unsupported(what) {
 }
 
 // What Snowflake refuses and DuckDB takes: infinity as a point in time, for one.
-const checked = { TIMESTAMPTZ: 'SF_TZ', TIMESTAMPNTZ: 'SF_NTZ', TIMESTAMP: 'SF_NTZ', DATE: 'SF_DATE' };
+const checked = { TIMESTAMPTZ: 'SF_TZ', TIMESTAMPNTZ: 'SF_NTZ', TIMESTAMP: 'SF_NTZ', DATE: 'SF_DATE', VARIANT: 'TO_JSON' };
 const types = { TIMESTAMPNTZ: 'TIMESTAMP', TIME: 'TIME', VARIANT: 'JSON', OBJECT: 'JSON' };
 
 function rewrite_types(list) {

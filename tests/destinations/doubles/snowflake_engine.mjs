@@ -24,6 +24,7 @@ const macros = [
       `THEN CAST(v AS ${kind === 'tz' ? 'TIMESTAMPTZ' : 'TIMESTAMP'}) ELSE error('sf:100035:22007') END`,
   ),
   "to_binary(v, f) AS CASE upper(f) WHEN 'BASE64' THEN from_base64(v) WHEN 'UTF-8' THEN encode(v) WHEN 'HEX' THEN from_hex(v) END",
+  "sf_array_contains(v, a) AS json_contains(a, v)",
   "base64_decode_binary(v) AS from_base64(v)",
   "to_varchar(v) AS CAST(v AS VARCHAR)",
   "to_char(v) AS CAST(v AS VARCHAR)",

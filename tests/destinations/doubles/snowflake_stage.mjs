@@ -13,7 +13,7 @@ const options = { FILES: 1, FILE_FORMAT: 1, ON_ERROR: 1, FORCE: 1, PURGE: 1, SIZ
 const formats = { TYPE: ['JSON'], COMPRESSION: ['ZSTD', 'AUTO', 'GZIP', 'NONE'], STRIP_OUTER_ARRAY: ['FALSE'], STRIP_NULL_VALUES: ['FALSE'], ALLOW_DUPLICATE: ['FALSE'], REPLACE_INVALID_CHARACTERS: ['FALSE'], IGNORE_UTF8_ERRORS: ['FALSE'], ENABLE_OCTAL: ['FALSE'] };
 
 // COPY INTO TABLE [(COLUMNS)] FROM (SELECT ... FROM @STAGE[/PATH] [ALIAS]) OPTIONS
-// out  { target, columns, select: tokens before the stage, stage: token, options }
+// out  { target, columns, select: tokens before the stage, alias, stage: its text, options }
 export function parse_copy(list) {
   if (!is_word(list[1], 'INTO')) throw syntax('COPY without INTO');
   const target = chain_at(list, 2);
@@ -29,11 +29,13 @@ export function parse_copy(list) {
   const end = closing(list, at + 1);
   const select = list.slice(at + 2, end);
   const from = outermost(select, 0, 'FROM');
-  if (!is_word(select[0], 'SELECT') || select[from + 1]?.kind !== 'stage') throw syntax('COPY INTO of something else than SELECT ... FROM @STAGE');
+  const place = select[from + 1];
+  const stage = place?.kind === 'stage' ? place.text : place?.kind === 'string' && place.value.startsWith('@') ? place.value : undefined;
+  if (!is_word(select[0], 'SELECT') || !stage) throw syntax('COPY INTO of something else than SELECT ... FROM @STAGE');
   const alias = is_word(select[from + 2], 'AS') ? select.slice(from + 3) : select.slice(from + 2);
   // A transformation knows columns, casts and functions; a COPY with a condition or a join is refused there.
   if (alias.length > 1) throw syntax('COPY INTO with more than SELECT ... FROM @STAGE');
-  return { target: target.parts, columns, select: select.slice(0, from), alias, stage: select[from + 1], options: parse_options(list.slice(end + 1)) };
+  return { target: target.parts, columns, select: select.slice(0, from), alias, stage, options: parse_options(list.slice(end + 1)) };
 }
 
 function parse_options(list) {
@@ -75,15 +77,15 @@ function parse_options(list) {
 // in   stages  { '["DB","SCHEMA","NAME"]': folder, or s3://BUCKET[/PREFIX] }
 // out  [{ name: as METADATA$FILENAME has it, path: of a local copy, identity }]
 export async function fetch_files(copy, stages, session, scratch) {
-  const slash = copy.stage.text.indexOf('/');
-  const list = tokens(copy.stage.text.slice(1, slash < 0 ? undefined : slash));
+  const slash = copy.stage.indexOf('/');
+  const list = tokens(copy.stage.slice(1, slash < 0 ? undefined : slash));
   const chain = chain_at(list, 0);
   if (!chain || chain.end !== list.length) throw syntax('a stage without a name');
   const names = chain.parts.map(meaning);
   const full = JSON.stringify([session.database, session.schema].slice(0, 3 - names.length).concat(names));
   const root = stages[full];
   if (!root) throw failure('002003', '02000', `Stage ${full} does not exist or not authorized.`);
-  const folder = slash < 0 ? '' : copy.stage.text.slice(slash + 1).replace(/([^/])$/, '$1/');
+  const folder = slash < 0 ? '' : copy.stage.slice(slash + 1).replace(/([^/])$/, '$1/');
   const all = [];
   for (const file of copy.options.files) {
     const relative = folder + file;

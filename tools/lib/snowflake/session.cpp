@@ -30,8 +30,6 @@ constexpr std::string_view kStatements = "/api/v2/statements";
 constexpr std::int64_t kTokenUse_s = kTokenLife_s - 10 * 60;
 constexpr int kFirstPollMs = 100;
 constexpr int kLongestPollMs = 5'000;
-// For the server to say itself that a statement's time is over.
-constexpr long kGrace_s = 60;
 
 std::int64_t now_s() {
   return std::chrono::duration_cast<std::chrono::seconds>(std::chrono::system_clock::now().time_since_epoch()).count();
@@ -234,7 +232,7 @@ Answer Session::State::submit(std::string_view statement, std::size_t count, std
 
 // Waits for the end of what runs on, and takes all pieces of its rows.
 Answer Session::State::finish(http::Response response) {
-  const Clock::time_point end = Clock::now() + std::chrono::seconds(limits.statement_s + kGrace_s);
+  const Clock::time_point end = Clock::now() + std::chrono::seconds(limits.statement_s + limits.grace_s);
   int most_ms = kFirstPollMs;
   while (response.status == 202) {
     const std::string handle = decode_status(response.body).handle;

@@ -16,12 +16,13 @@
 
 namespace snowflake {
 
-/// statement_s       after which the server gives a request up, and we it
+/// statement_s       after which the server gives a request up; grace_s: after that, when it does not
 /// most_attempts     of one request, at a server that does not answer or has no time
 /// first_pause_ms, longest_pause_ms  between attempts, and between questions after a request that runs on: both grow
 /// connect_s, silence_s  of one connection; the server answers a request that takes longer than 45 s before that
 struct Limits {
   long statement_s = 3600;
+  long grace_s = 60;
   int most_attempts = 8;
   int first_pause_ms = 200;
   int longest_pause_ms = 20'000;
