@@ -244,6 +244,41 @@ fails() {
   [[ $(rows 'SELECT max("a") FROM "t"') == '[["3"]]' ]]
 }
 
+@test "of two transactions at once the second waits at the first's lock; a guard before the lock does not hold, as in Snowflake" {
+  ask 'CREATE TABLE "p" ("at" NUMBER(38,0), "by" VARCHAR)' 'CREATE TABLE "log" ("by" VARCHAR)' "INSERT INTO \"p\" VALUES (7, '')" >/dev/null
+  guard() { echo "SELECT CAST(CASE WHEN (SELECT count(*) FROM \"p\" WHERE $1) = 1 THEN '1' ELSE 'position moved' END AS NUMBER(38,0)) AS \"$2\""; }
+  # Behind the lock: of b nothing happens.
+  behind() {
+    ask 'CREATE TEMPORARY TABLE "x" ("v" VARCHAR)' BEGIN "INSERT INTO \"x\" VALUES ('$1')" "UPDATE \"p\" SET \"at\" = 8, \"by\" = '$1' WHERE \"at\" = 7" \
+      "$(guard "\"at\" = 8 AND \"by\" = '$1'" "$1")" 'INSERT INTO "log" SELECT "v" FROM "x"' COMMIT
+  }
+  faults "[{\"at\":\"behind\",\"match\":\"\\\"by\\\" = 'a' WHERE\",\"until\":\"$PWD/go\"}]"
+  behind a >a.out 3>&- 8>&- &
+  local a=$! b status=0
+  wait_until 60 test -e go.reached
+  behind b >b.out 2>b.err 3>&- 8>&- &
+  b=$!
+  [[ $(rows 'SELECT count(*) FROM "log"') == '[["0"]]' ]]
+  touch go
+  wait "$a"
+  wait "$b" || status=$?
+  [[ $status == 78 && $(<b.err) == 'snowflake_value 100038 22018 '* ]]
+  [[ $(rows 'SELECT "by" FROM "log"') == '[["a"]]' ]]
+  # Before it: both saw the old position, and both went on.
+  before() {
+    ask BEGIN "$(guard '"at" = 8' "$1")" "UPDATE \"p\" SET \"at\" = 9 WHERE \"at\" = 8" "INSERT INTO \"log\" VALUES ('$1')" COMMIT
+  }
+  rm go go.reached
+  faults "[{\"at\":\"behind\",\"match\":\"\\\"c\\\"\",\"until\":\"$PWD/go\"}]"
+  before c >c.out 3>&- 8>&- &
+  a=$!
+  wait_until 60 test -e go.reached
+  before d >d.out
+  touch go
+  wait "$a"
+  [[ $(rows 'SELECT "by" FROM "log" ORDER BY "by"') == '[["a"],["c"],["d"]]' ]]
+}
+
 @test "the double merges, and refuses two rows of one key as Snowflake does" {
   ask 'CREATE TABLE "t" ("k" NUMBER(38,0), "v" VARCHAR, "l" NUMBER(38,0))' "INSERT INTO \"t\" VALUES (1,'a',1),(2,'b',1),(3,'c',9)" >/dev/null
   merge='MERGE INTO "t" AS t USING (SELECT * FROM "s") AS s ON t."k" = s."k" AND t."k" BETWEEN 1 AND 9 WHEN MATCHED AND s."l" > t."l" AND s."v" IS NULL THEN DELETE WHEN MATCHED AND s."l" > t."l" THEN UPDATE SET t."v" = COALESCE(s."v", t."v"), "l" = s."l" WHEN NOT MATCHED AND s."v" IS NOT NULL THEN INSERT ("k","v","l") VALUES (s."k", s."v", s."l")'

@@ -3,10 +3,9 @@
 // that a test has ordered. Must not know SQL. Started by scripts/private-snowflake.
 // src  snowflakedb/snowflake-rest-api-specs, specifications/sqlapi.yaml
 //
-// Where it falls short of the real one: requests run one after the other, so nothing shows what READ COMMITTED lets two of them see of each
-// other; privileges, limits of size and lengths of texts are not checked; TIMESTAMP_TZ is kept in UTC; of two temporary tables with one
-// name in two schemas only one is there; a text that becomes a point in time without a cast may be one that Snowflake
-// refuses.
+// Where it falls short of the real one: from its first change to its end a transaction has all tables to itself; privileges, limits of
+// size and lengths of texts are not checked; TIMESTAMP_TZ is kept in UTC; of two temporary tables with one name in
+// two schemas only one is there; a text that becomes a point in time without a cast may be one that Snowflake refuses.
 import { createHash, createPublicKey, randomUUID, verify } from 'node:crypto';
 import fs from 'node:fs';
 import http from 'node:http';
@@ -24,12 +23,12 @@ const piece_rows = settings.piece_rows ?? 1000;
 const known = new Map(); // handle -> statement
 const by_request = new Map(); // requestId -> handle
 let faults = [];
-let turn = Promise.resolve();
 
 const journal = (entry) => fs.appendFileSync(path.join(folder, 'journal'), `${JSON.stringify(entry)}\n`);
 
 // A test orders faults by a file: [{ at: before|after|poll|partition, status, code, cut, stall_ms, times, match }], and for what runs
-// { at: run, hold_ms }, { at: patience, ms } before 202, { at: timeout } that is forgotten, { at: clock, ahead_s }. Each is used up after `times`.
+// { at: run, hold_ms }, { at: behind, until } (after a statement until a file is there; UNTIL.reached says that it is waited for),
+// { at: patience, ms } before 202, { at: timeout } (it is forgotten), { at: clock, ahead_s }. Each is used up after `times`.
 function fault(at, text = '') {
   const file = path.join(folder, 'faults');
   if (fs.existsSync(file)) {
@@ -108,6 +107,9 @@ async function run(request, body, entry) {
       if (request.stop) throw request.stop;
       entry.statements.push(written(list, body.statement));
       done.push(await session.statement(list));
+      const behind = fault('behind', entry.statements.at(-1));
+      if (behind) fs.writeFileSync(`${behind.until}.reached`, '');
+      while (behind && !fs.existsSync(behind.until)) await hold(20);
     }
     request.children = all.length > 1 ? done.map((result) => keep({ result }).handle) : undefined;
     request.result = all.length > 1 ? { types: [{ name: 'multiple statement execution', type: 'text', nullable: false }], rows: [['Multiple statements executed successfully.']] } : done[0];
@@ -167,7 +169,7 @@ async function post(request, response, url, text) {
     by_request.set(id, one.handle);
     entry.ran = true;
     const limit = body.timeout && !fault('timeout', body.statement) ? setTimeout(() => stop(one, 408, '000630', 'Statement reached its statement or warehouse timeout.'), body.timeout * 1000) : undefined;
-    one.ending = turn = turn.then(() => run(one, body, entry)).finally(() => clearTimeout(limit));
+    one.ending = run(one, body, entry).finally(() => clearTimeout(limit));
   }
   const after = fault('after', body.statement);
   if (after) {

@@ -45,7 +45,7 @@ const views = (database) => [
 export class Engine {
   // in  { packages, folder, databases: names, warehouses: names, stages }
   static async open(options) {
-    const engine = Object.assign(new Engine(), options, { loaded: new Set() });
+    const engine = Object.assign(new Engine(), options, { loaded: new Set(), last: Promise.resolve() });
     await load_parser(options.packages);
     const { DuckDBInstance } = createRequire(`${options.packages}/`)('@duckdb/node-api');
     engine.instance = await DuckDBInstance.create(':memory:', { threads: '2', memory_limit: '1GB' });
@@ -57,6 +57,15 @@ export class Engine {
     }
     connection.closeSync();
     return engine;
+  }
+
+  // One request after the other changes tables; what it returns lets the next one.
+  async acquire() {
+    const before = this.last;
+    let release;
+    this.last = new Promise((done) => (release = done));
+    await before;
+    return release;
   }
 
   async session(about) {
@@ -94,6 +103,8 @@ class Run {
       return await this.dispatch(list);
     } catch (error) {
       throw error.code && error.sqlState !== undefined ? error : as_snowflake(error);
+    } finally {
+      if (!this.is_open) this.let_go();
     }
   }
 
@@ -112,6 +123,7 @@ class Run {
     if (warehouse !== undefined && !this.engine.warehouses.includes(warehouse)) {
       throw failure('000606', '57P03', 'No active warehouse selected in the current session.');
     }
+    if (!this.temporary.has(target_of(list, this))) await this.writing();
     if (is_word(first, 'COPY')) return this.copy(list);
     const [sql] = translate(list, this);
     if (is_word(first, 'MERGE')) return this.merge(sql);
@@ -121,15 +133,29 @@ class Run {
     return counted({ updated: rowsChanged });
   }
 
+  // READ COMMITTED: until a transaction changes something it sees what others commit, also between two of its statements. Then it holds
+  // the lock to its end. DuckDB's own begins there, since it would keep seeing what was there at its begin.
+  async writing() {
+    if (this.release) return;
+    this.release = await this.engine.acquire();
+    if (this.is_open) await this.connection.run('BEGIN TRANSACTION');
+    this.has_begun = this.is_open;
+  }
+
+  let_go() {
+    this.release?.();
+    this.release = undefined;
+  }
+
   async begin() {
-    if (!this.is_open) await this.connection.run('BEGIN TRANSACTION');
     this.is_open = true;
     return status_row('Statement executed successfully.');
   }
 
   async end(how) {
-    if (this.is_open) await this.connection.run(how);
-    this.is_open = false;
+    if (this.has_begun) await this.connection.run(how);
+    this.has_begun = this.is_open = false;
+    this.let_go();
     if (how === 'COMMIT') this.keep_history();
     else this.copied.clear();
     return status_row('Statement executed successfully.');
@@ -138,6 +164,7 @@ class Run {
   // Each is a transaction of its own, and what was open is committed before it. src  Snowflake docs, Transactions, "DDL"
   async define(list) {
     if (this.is_open) await this.end('COMMIT');
+    await this.writing();
     let at = list.findIndex((token) => is_word(token, 'TABLE', 'VIEW', 'SCHEMA', 'COLUMN'));
     if (at < 0 || at > 5) throw unsupported(list.slice(0, 3).map((token) => token.text.toUpperCase()).join(' '));
     const kind = list[at].text.toUpperCase();
@@ -223,12 +250,20 @@ class Run {
   // What is open at the end is rolled back; temporary tables go.
   async close() {
     try {
-      if (this.is_open) await this.connection.run('ROLLBACK');
+      if (this.has_begun) await this.connection.run('ROLLBACK');
     } finally {
+      this.let_go();
       this.connection.closeSync();
       fs.rmSync(this.scratch, { recursive: true, force: true });
     }
   }
+}
+
+// The table that a statement changes.
+function target_of(list, session) {
+  const at = is_word(list[0], 'UPDATE') ? 1 : list.findIndex((token, i) => i > 0 && is_word(token, 'INTO', 'FROM')) + 1;
+  const chain = at > 0 ? chain_at(list, at) : undefined;
+  return chain ? full_name(chain.parts.slice(0, 3), session) : '';
 }
 
 const dot = { kind: 'sign', text: '.', value: '.' };

@@ -55,6 +55,15 @@ bool is_handle(std::string_view handle) {
 
 [[noreturn]] void refuse_answer(const std::string& words) { throw Failure(Exit::retry, "snowflake_answer", words); }
 
+// A secret that goes with the block that it was needed in, however that ends.
+struct Wiped {
+  std::string& text;
+  explicit Wiped(std::string& secret) : text(secret) {}
+  ~Wiped() { crypto::wipe(text); }
+  Wiped(const Wiped&) = delete;
+  Wiped& operator=(const Wiped&) = delete;
+};
+
 template <class Decode>
 auto understood(Decode decode) {
   try {
@@ -81,11 +90,9 @@ struct Session::State {
   State& operator=(const State&) = delete;
 
   static crypto::PrivateKey read_key(const Account& account) {
-    struct Wiped {
-      std::string text;
-      ~Wiped() { crypto::wipe(text); }
-    } pem{io::read_secret(account.key_file)};
-    return crypto::PrivateKey::from_pem(pem.text, account.passphrase);
+    std::string pem = io::read_secret(account.key_file);
+    const Wiped secret{pem};
+    return crypto::PrivateKey::from_pem(pem, account.passphrase);
   }
 
   // What is asked, and may be asked several times.
@@ -139,9 +146,8 @@ http::Response Session::State::ask_once(const Call& call, bool may_have_run) {
   if (call.method == "POST") request.headers.emplace_back("Content-Type: application/json");
   request.body = call.body;
   request.compressed = true;
-  http::Response response = client.send(request);
-  crypto::wipe(request.headers.front());
-  return response;
+  const Wiped bearer{request.headers.front()};
+  return client.send(request);
 }
 
 http::Response Session::State::ask(const Call& call) {
