@@ -94,6 +94,7 @@ async function run(request, body, entry) {
   const hold = (ms) => new Promise((done) => setTimeout(done, ms));
   let session;
   try {
+    if (Buffer.byteLength(body.statement) > 1_048_576) throw Object.assign(new Error('a text of more than 1 MB (assumed)'), { code: '000002', sqlState: '54000' });
     const all = statements(body.statement);
     if (wanted !== 0 && all.length !== wanted) {
       throw Object.assign(new Error(`Actual statement count ${all.length} did not match the desired statement count ${wanted}.`), { code: '000008', sqlState: '0A000' });

@@ -141,12 +141,13 @@ http::Response Session::State::ask_once(const Call& call, bool may_have_run) {
     request.url += (call.path.find('?') == std::string::npos ? "?requestId=" : "&requestId=") + call.id;
     if (may_have_run) request.url += "&retry=true";
   }
-  request.headers = {"Authorization: Bearer " + fresh_token(), "X-Snowflake-Authorization-Token-Type: KEYPAIR_JWT",
-                     "User-Agent: pgcdc/" PGCDC_VERSION, "Accept: application/json"};
+  request.headers = {"", "X-Snowflake-Authorization-Token-Type: KEYPAIR_JWT", "User-Agent: pgcdc/" PGCDC_VERSION,
+                     "Accept: application/json"};
   if (call.method == "POST") request.headers.emplace_back("Content-Type: application/json");
+  request.headers.front() = "Authorization: Bearer " + fresh_token();
+  const Wiped bearer{request.headers.front()};
   request.body = call.body;
   request.compressed = true;
-  const Wiped bearer{request.headers.front()};
   return client.send(request);
 }
 
