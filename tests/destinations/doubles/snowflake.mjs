@@ -157,7 +157,7 @@ async function post(request, response, url, text) {
     return json(response, 400, { code: '391902', message: 'Unable to parse the request body.' });
   }
   const id = url.searchParams.get('requestId') ?? '';
-  const entry = { requestId: id, retry: url.searchParams.get('retry') === 'true', tag: body.parameters?.query_tag, agent: request.headers['user-agent'], ran: false, statements: [] };
+  const entry = { requestId: id, retry: url.searchParams.get('retry') === 'true', tag: body.parameters?.query_tag, agent: request.headers['user-agent'], ran: false, text: body.statement, statements: [] };
   const before = fault('before', body.statement);
   if (before) {
     journal({ ...entry, suffered: before.status ?? 'cut' });
