@@ -26,25 +26,33 @@ std::unique_ptr<Bulk> Database::bulk(const std::string&, const std::vector<Scrat
   throw base::Failure(base::Exit::bug, "no_bulk", "this engine takes row by row");
 }
 
-std::string rewrite_parameters(std::string_view sql, std::string (*write)(std::size_t number)) {
-  std::string out;
+std::size_t Numbered::place(int at) const {
+  const auto number = static_cast<std::size_t>(at);
+  return number < places.size() ? places[number] : 0;
+}
+
+Numbered number_parameters(std::string_view sql, std::string (*write)(std::size_t place)) {
+  Numbered out;
+  std::size_t used = 0;
   char quote = 0;
   for (std::size_t i = 0; i < sql.size(); ++i) {
     const char c = sql[i];
     if (quote != 0 || c == '\'' || c == '"') {
-      quote = quote == 0 ? c : quote == c ? 0 : quote;
-      out.push_back(c);
+      quote = quote == 0 ? c : quote == c ? '\0' : quote;
+      out.sql.push_back(c);
       continue;
     }
     if (c != '?' || i + 1 >= sql.size() || sql[i + 1] < '0' || sql[i + 1] > '9') {
-      out.push_back(c);
+      out.sql.push_back(c);
       continue;
     }
     std::size_t number = 0;
     while (i + 1 < sql.size() && sql[i + 1] >= '0' && sql[i + 1] <= '9') {
       number = number * 10 + static_cast<std::size_t>(sql[++i] - '0');
     }
-    out += write(number);
+    if (out.places.size() <= number) out.places.resize(number + 1);
+    if (out.places[number] == 0) out.places[number] = ++used;
+    out.sql += write(out.places[number]);
   }
   return out;
 }

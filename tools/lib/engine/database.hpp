@@ -151,8 +151,17 @@ class Transaction {
   bool stale_;
 };
 
-/// A statement with its parameters written otherwise: each `?N` outside of quotes through `write`.
-[[nodiscard]] std::string rewrite_parameters(std::string_view sql, std::string (*write)(std::size_t number));
+/// A statement with its parameters numbered without gaps, as most engines want them.
+///
+/// places  for each number that it was written with, its place; 0: the statement has no such parameter
+struct Numbered {
+  std::string sql;
+  std::vector<std::size_t> places;
+  [[nodiscard]] std::size_t place(int at) const;
+};
+/// in   sql    parameters are `?N`, outside of quotes
+///      write  how the engine wants the parameter of a place
+[[nodiscard]] Numbered number_parameters(std::string_view sql, std::string (*write)(std::size_t place));
 
 /// A name in double quotes; a text in single ones, where a backslash means itself.
 [[nodiscard]] std::string quote_name(std::string_view name);

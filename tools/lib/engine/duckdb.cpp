@@ -67,9 +67,9 @@ class Answer {
 
 class DuckdbStatement final : public StatementBody {
  public:
-  DuckdbStatement(const Library& library, Handle connection, const std::string& sql, std::string_view table)
-      : library_(library), table_(table) {
-    if (library_.prepare(connection, sql.c_str(), &raw_) == kOk) return;
+  DuckdbStatement(const Library& library, Handle connection, Numbered sql, std::string_view table)
+      : library_(library), sql_(std::move(sql)), table_(table) {
+    if (library_.prepare(connection, sql_.sql.c_str(), &raw_) == kOk) return;
     const char* words = library_.prepare_error(raw_);
     const std::string copy = words == nullptr ? "" : words;
     library_.destroy_prepare(&raw_);
@@ -82,16 +82,23 @@ class DuckdbStatement final : public StatementBody {
   DuckdbStatement(const DuckdbStatement&) = delete;
   DuckdbStatement& operator=(const DuckdbStatement&) = delete;
 
-  void null(int at) override { check(library_.bind_null(raw_, place(at))); }
-  void integer(int at, std::int64_t value) override { check(library_.bind_int64(raw_, place(at), value)); }
-  void real(int at, double value) override { check(library_.bind_double(raw_, place(at), value)); }
+  void null(int at) override {
+    if (const std::uint64_t to = sql_.place(at)) check(library_.bind_null(raw_, to));
+  }
+  void integer(int at, std::int64_t value) override {
+    if (const std::uint64_t to = sql_.place(at)) check(library_.bind_int64(raw_, to, value));
+  }
+  void real(int at, double value) override {
+    if (const std::uint64_t to = sql_.place(at)) check(library_.bind_double(raw_, to, value));
+  }
   void text(int at, std::string_view value) override {
     const char* bytes = value.empty() ? "" : value.data();
-    check(library_.bind_varchar_length(raw_, place(at), bytes, value.size()));
+    if (const std::uint64_t to = sql_.place(at)) check(library_.bind_varchar_length(raw_, to, bytes, value.size()));
   }
   void copied_text(int at, std::string_view value) override { text(at, value); }  // it copies in any case
   void copied_bytes(int at, std::string_view value) override {
-    check(library_.bind_blob(raw_, place(at), value.empty() ? "" : value.data(), value.size()));
+    const char* bytes = value.empty() ? "" : value.data();
+    if (const std::uint64_t to = sql_.place(at)) check(library_.bind_blob(raw_, to, bytes, value.size()));
   }
 
   bool step() override {
@@ -147,6 +154,7 @@ class DuckdbStatement final : public StatementBody {
   }
 
   const Library& library_;
+  Numbered sql_;
   std::string table_;
   Handle raw_ = nullptr;
   std::unique_ptr<Answer> answer_;
@@ -264,7 +272,7 @@ Duckdb::~Duckdb() = default;
 
 Statement Duckdb::prepare(const std::string& sql, std::string_view table) {
   return Statement(std::make_unique<DuckdbStatement>(session_->library, session_->connection,
-                                                     rewrite_parameters(sql, &dollar), table));
+                                                     number_parameters(sql, &dollar), table));
 }
 
 void Duckdb::run(const std::string& sql) { session_->query(sql, ""); }

@@ -38,7 +38,7 @@ std::string dollar(std::size_t number) { return "$" + std::to_string(number); }
 
 class PostgresqlStatement final : public StatementBody {
  public:
-  PostgresqlStatement(Postgresql& database, std::string sql, std::string_view table)
+  PostgresqlStatement(Postgresql& database, Numbered sql, std::string_view table)
       : database_(database), sql_(std::move(sql)), table_(table) {}
 
   void null(int at) override { parameter(at).reset(); }
@@ -54,7 +54,7 @@ class PostgresqlStatement final : public StatementBody {
 
   bool step() override {
     if (!result_) {
-      result_ = database_.ask(sql_, parameters_, table_);
+      result_ = database_.ask(sql_.sql, parameters_, table_);
       row_ = 0;
     } else {
       ++row_;
@@ -62,7 +62,7 @@ class PostgresqlStatement final : public StatementBody {
     return row_ < result_->rows();
   }
   std::int64_t run() override {
-    const std::int64_t affected = database_.ask(sql_, parameters_, table_).affected();
+    const std::int64_t affected = database_.ask(sql_.sql, parameters_, table_).affected();
     reset();
     return affected;
   }
@@ -81,15 +81,17 @@ class PostgresqlStatement final : public StatementBody {
 
  private:
   std::optional<std::string>& parameter(int at) {
-    const auto index = static_cast<std::size_t>(at);
-    if (parameters_.size() < index) parameters_.resize(index);
-    return parameters_[index - 1];
+    const std::size_t place = sql_.place(at);
+    if (place == 0) return unused_;
+    if (parameters_.size() < place) parameters_.resize(place);
+    return parameters_[place - 1];
   }
 
   Postgresql& database_;
-  std::string sql_;
+  Numbered sql_;
   std::string table_;
   std::vector<std::optional<std::string>> parameters_;
+  std::optional<std::string> unused_;
   std::optional<pg::Result> result_;
   std::size_t row_ = 0;
 };
@@ -213,7 +215,7 @@ pg::Result Postgresql::ask(const std::string& sql, std::span<const std::optional
 }
 
 Statement Postgresql::prepare(const std::string& sql, std::string_view table) {
-  return Statement(std::make_unique<PostgresqlStatement>(*this, rewrite_parameters(sql, &dollar), table));
+  return Statement(std::make_unique<PostgresqlStatement>(*this, number_parameters(sql, &dollar), table));
 }
 
 void Postgresql::run(const std::string& sql) { ask(sql, {}, ""); }

@@ -11,6 +11,7 @@
 #include "logging/event.hpp"
 #include "stage/names.hpp"
 #include "warehouse/statements.hpp"
+#include "warehouse/work.hpp"
 
 namespace warehouse {
 namespace {
@@ -28,22 +29,6 @@ std::string json_string(std::string_view text) {
 }
 
 }  // namespace
-
-/// One table within one transaction.
-///
-/// mappings  of the schema versions in it, in stream order; used: index of the one in use
-/// last      position of the last line, for the order
-struct Loader::Work {
-  Table* table = nullptr;
-  std::vector<Mapping> mappings;
-  std::size_t used = 0;
-  std::unique_ptr<Fold> fold;
-  std::unique_ptr<TableHistory> history;
-  TableWriter* writer = nullptr;
-  std::string last_lsn;
-  std::uint64_t last_seq = 0;
-  bool is_copy = false;
-};
 
 Loader::Loader(stage::Log& log, engine::Database& database, LoaderOptions options, std::function<std::int64_t()> clock,
                std::function<bool()> stop)
@@ -135,6 +120,7 @@ void Loader::run(const std::function<void(const Totals&)>& on_progress) {
     begin_position(*identity_);
     more = load_chunks(on_progress);
     more = load_epochs(on_progress) || more;
+    more = mend_tables(on_progress) || more;
   }
 }
 
@@ -142,7 +128,7 @@ bool Loader::load_chunks(const std::function<void(const Totals&)>& on_progress) 
   bool any = false;
   for (const std::string& object : log_.chunks()) {
     if (stop_()) return any;
-    if (state_->has_chunk(object)) continue;
+    if (state_->has_chunk(object) || is_waiting(object)) continue;
     if (load_chunk(object)) {
       any = true;
       on_progress(totals_);
@@ -156,7 +142,11 @@ bool Loader::load_epochs(const std::function<void(const Totals&)>& on_progress) 
   while (state_->position() && !stop_()) {
     const auto stored = log_.next(state_->position()->applied_to);
     if (!stored) break;
-    any = load_epoch(*stored) || any;
+    try {
+      any = load_epoch(*stored) || any;
+    } catch (const Failure& failure) {
+      if (!stall(failure)) throw;
+    }
     on_progress(totals_);
   }
   return any;
@@ -232,8 +222,8 @@ bool Loader::prepare(Work& work, std::string_view name, const std::vector<std::s
     const State::Names names = state_->names_for(name, versions[0].relid);
     next.shape = first_shape(versions[0], names.name, names.view).shape;
     next.history = options_.history || next.shape.key.empty();
-    if (const auto other = state_->table_with_relid(versions[0].relid, name))
-      parked = "the table was called " + *other + " before";
+    const auto other = state_->table_with_relid(versions[0].relid, name);
+    if (other && !state_->begins_anew(name)) parked = "the table was called " + *other + " before";
   } else {
     next = *work.table;
   }
@@ -450,6 +440,10 @@ void Loader::load_rows(Work& work, const std::vector<const stage::FileEntry*>& f
         work.last_seq = line.seq;
       }
       ++counts.rows;
+      if (line.lsn_value() < work.not_before) {
+        ++counts.applied;
+        continue;
+      }
       if (line.op == change::Op::truncate) {
         flush(work, loaded_at);
         const Cut cut{line.lsn_value().value, line.seq};
@@ -516,16 +510,24 @@ bool Loader::load_chunk(const std::string& object) {
   std::unique_ptr<engine::Transaction> transaction;
   begin(transaction);
   if (state_->has_chunk(object)) return true;  // another loader's work
+  const Table* there = state_->find(chunk.table);
+  if (there != nullptr && !there->parked.empty()) {
+    waiting_chunks_[chunk.table].emplace(object, chunk);
+    return false;
+  }
+  const bool applied = apply_chunk(object, chunk);
+  transaction->commit();
+  if (!applied) waiting_chunks_[chunk.table].emplace(object, chunk);
+  return applied;
+}
+
+// out  false: the table was parked instead
+bool Loader::apply_chunk(const std::string& object, const stage::Chunk& chunk) {
   const std::string loaded_at = now();
   Work work;
   work.is_copy = true;
   const base::Lsn at = state_->position() ? state_->position()->applied_to : chunk.lsn;
-  const bool was_parked = state_->find(chunk.table) != nullptr && !state_->find(chunk.table)->parked.empty();
-  if (was_parked) return false;
-  if (!prepare(work, chunk.table, chunk.schemas, chunk.policy, at, loaded_at)) {
-    transaction->commit();
-    return false;
-  }
+  if (!prepare(work, chunk.table, chunk.schemas, chunk.policy, at, loaded_at)) return false;
   if (work.history) work.history->stream_passed(state_->position() && state_->position()->applied_to >= chunk.lsn);
   std::vector<const stage::FileEntry*> files;
   for (const stage::FileEntry& file : chunk.files) files.push_back(&file);
@@ -546,7 +548,6 @@ bool Loader::load_chunk(const std::string& object) {
     state_->finish_copy(chunk.table, chunk.copy);
   }
   finish(work, loaded_at);
-  transaction->commit();
   ++totals_.chunks;
   totals_.counts.rows += counts.rows;
   totals_.counts.applied += counts.applied;
@@ -592,7 +593,8 @@ bool Loader::load_epoch(const stage::Stored& stored) {
       Work work;
       if (table == stage::kMessages) {
         load_messages(parts, epoch.from, epoch.to, of_table);
-      } else if (prepare(work, table, schemas[table], epoch.policy, epoch.from, loaded_at)) {
+      } else if (!is_stalled(table, epoch.from, loaded_at) &&
+                 prepare(work, table, schemas[table], epoch.policy, epoch.from, loaded_at)) {
         load_rows(work, parts, epoch.from, epoch.to, of_table, loaded_at);
         if (!parts.empty()) finish(work, loaded_at);
       } else {

@@ -7,10 +7,12 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "base/failure.hpp"
 #include "change/line.hpp"
 #include "engine/database.hpp"
 #include "stage/log.hpp"
@@ -65,6 +67,7 @@ class Loader {
   bool load_chunks(const std::function<void(const Totals&)>& on_progress);
   bool load_epochs(const std::function<void(const Totals&)>& on_progress);
   bool load_chunk(const std::string& object);
+  bool apply_chunk(const std::string& object, const stage::Chunk& chunk);
   bool load_epoch(const stage::Stored& stored);
   bool prepare(Work& work, std::string_view table, const std::vector<std::string>& schemas, std::string_view policy,
                base::Lsn at, std::string_view loaded_at);
@@ -81,6 +84,15 @@ class Loader {
   void quarantine(const Work& work, const std::vector<Unfit>& unfit, std::string_view loaded_at);
   void begin(std::unique_ptr<engine::Transaction>& transaction);
   TableWriter& writer(const Table& table);
+  // Tables that wait, and go on by themselves (catch_up.cpp).
+  bool stall(const base::Failure& failure);
+  bool is_stalled(const std::string& table, base::Lsn from, std::string_view loaded_at);
+  [[nodiscard]] bool is_waiting(const std::string& object) const;
+  bool mend_tables(const std::function<void(const Totals&)>& on_progress);
+  [[nodiscard]] std::optional<base::Lsn> whole_copy(const Table& table) const;
+  bool mend(const std::string& table, base::Lsn copy);
+  void begin_anew(const Table& old);
+  void catch_up(const std::string& table, base::Lsn from, base::Lsn not_before);
   void check_standing();
   void check_chain(const stage::Epoch& epoch);
 
@@ -94,6 +106,8 @@ class Loader {
   std::unique_ptr<State> state_;
   std::map<std::string, std::unique_ptr<TableWriter>, std::less<>> writers_;
   change::Parser parser_;
+  std::map<std::string, std::map<std::string, stage::Chunk>> waiting_chunks_;  // of parked tables, by object
+  std::set<std::string> stalled_;  // tables that somebody else held when they were to be written
   Totals totals_;
 };
 

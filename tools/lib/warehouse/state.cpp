@@ -286,6 +286,7 @@ std::optional<std::string> State::table_with_relid(base::Oid relid, std::string_
 State::Names State::names_for(std::string_view table, base::Oid relid) const {
   const auto parts = change::parse_table(table);
   if (!parts) throw Failure(Exit::data, "bad_table", "a table's name is not two quoted parts");
+  if (const auto before = forgotten_.find(table); before != forgotten_.end()) return before->second;
   std::vector<std::string> taken = other_names_;
   for (const auto& [ignored, there] : tables_) {
     taken.push_back(there.shape.name);
@@ -437,6 +438,41 @@ void State::park(const Table& table, std::string_view reason, base::Lsn at, std:
   }
 }
 
+void State::unpark(std::string_view table) {
+  Statement update = database_.prepare(
+      "UPDATE _cdc_tables SET parked=NULL, parked_at=NULL, parked_since=NULL, waiting_rows=0 WHERE \"table\"=?1",
+      table);
+  update.text(1, table).run();
+  if (Table* there = find(table)) there->parked.clear();
+}
+
+void State::forget(const std::string& table) {
+  const Table* there = find(table);
+  if (there == nullptr) return;
+  forgotten_.insert_or_assign(table, Names{there->shape.name, there->shape.view});
+  for (const char* from : {"_cdc_tables", "_cdc_columns", "_cdc_versions", "_cdc_quarantine"}) {
+    Statement remove = database_.prepare("DELETE FROM " + std::string(from) + " WHERE \"table\"=?1", table);
+    remove.text(1, table).run();
+  }
+  last_.erase({true, table});
+  last_.erase({false, table});
+  tables_.erase(table);
+}
+
+std::string State::free_table_name(const std::string& like) const {
+  return free_name(like, 2, other_names_, dialect_.longest_name());
+}
+
+void State::count_waited(std::string_view table, std::uint64_t era, base::Lsn from, const Counts& counts) {
+  Statement update = database_.prepare(
+      "UPDATE _cdc_epochs SET waiting_rows=waiting_rows-?1, applied_rows=applied_rows+?2, "
+      "quarantined_rows=quarantined_rows+?3 WHERE era=?4 AND \"from\"=?5",
+      table);
+  update.integer(1, static_cast<std::int64_t>(counts.rows)).integer(2, static_cast<std::int64_t>(counts.applied));
+  update.integer(3, static_cast<std::int64_t>(counts.quarantined)).integer(4, static_cast<std::int64_t>(era));
+  update.copied_text(5, base::format(from)).run();
+}
+
 void State::add_waiting(std::string_view table, std::uint64_t rows) {
   Statement update = database_.prepare("UPDATE _cdc_tables SET waiting_rows=waiting_rows+?2 WHERE \"table\"=?1", table);
   update.text(1, table).integer(2, static_cast<std::int64_t>(rows)).run();
@@ -514,13 +550,7 @@ void State::add_chunk(const std::string& object, const stage::Chunk& chunk, std:
   update.text(1, chunk.table).copied_text(2, base::format(chunk.high)).run();
 }
 
-// A chain of ranges from the open beginning to the open end. The ends of ranges are only compared with each other: a policy may
-// have hashed them, and their order is the source's.
-bool State::is_copied(std::string_view table, base::Lsn copy) const {
-  std::multimap<std::string, std::string> ranges;
-  for (const auto& [object, chunk] : chunks_) {
-    if (chunk.table == table && chunk.copy == copy && !chunk.of_keys) ranges.emplace(chunk.from_key, chunk.to_key);
-  }
+bool is_closed(const std::multimap<std::string, std::string>& ranges) {
   std::set<std::string> reached;
   std::vector<std::string> next{""};
   while (!next.empty()) {
@@ -533,6 +563,14 @@ bool State::is_copied(std::string_view table, base::Lsn copy) const {
     }
   }
   return false;
+}
+
+bool State::is_copied(std::string_view table, base::Lsn copy) const {
+  std::multimap<std::string, std::string> ranges;
+  for (const auto& [object, chunk] : chunks_) {
+    if (chunk.table == table && chunk.copy == copy && !chunk.of_keys) ranges.emplace(chunk.from_key, chunk.to_key);
+  }
+  return is_closed(ranges);
 }
 
 std::vector<base::Lsn> State::copies_between(std::string_view table, base::Lsn from, base::Lsn to) const {

@@ -49,6 +49,10 @@ struct Table {
   std::string policy;
 };
 
+/// Whether ranges of a copy follow each other from an open beginning to an open end (empty text). Their ends are only compared with
+/// each other: a policy may have hashed them, and their order is the source's.
+[[nodiscard]] bool is_closed(const std::multimap<std::string, std::string>& ranges);
+
 /// Counted evidence of one epoch.
 struct Counts {
   std::uint64_t rows = 0;
@@ -99,7 +103,15 @@ class State {
   /// began there or later is whole the table is doubted.
   void doubt(std::string_view table, base::Lsn at);
   void park(const Table& table, std::string_view reason, base::Lsn at, std::string_view loaded_at);
+  void unpark(std::string_view table);
+  /// Everything that is known of a table but its copies goes; its names are kept for the one that comes in its place.
+  void forget(const std::string& table);
+  [[nodiscard]] bool begins_anew(std::string_view table) const { return forgotten_.contains(table); }
+  /// A name like this one that no table or view has.
+  [[nodiscard]] std::string free_table_name(const std::string& like) const;
   void add_waiting(std::string_view table, std::uint64_t rows);
+  /// Rows of an epoch that waited do so no more.
+  void count_waited(std::string_view table, std::uint64_t era, base::Lsn from, const Counts& counts);
   void set_cut(std::string_view table, Cut cut);
   /// Makes the list of messages where there is none yet.
   void expect_messages();
@@ -152,8 +164,9 @@ class State {
   std::map<std::string, Table, std::less<>> tables_;
   std::map<std::string, ChunkOf> chunks_;
   std::map<std::pair<bool, std::string>, std::optional<change::Schema>>
-      last_;                              // last_with of tables that were asked for
-  std::vector<std::string> other_names_;  // tables and views that are there and that we did not name
+      last_;                                             // last_with of tables that were asked for
+  std::map<std::string, Names, std::less<>> forgotten_;  // names of tables that begin anew
+  std::vector<std::string> other_names_;                 // tables and views that are there and that we did not name
 };
 
 }  // namespace warehouse

@@ -87,6 +87,20 @@ std::string Statements::create_view() const {
 
 std::string Statements::drop_view() const { return "DROP VIEW IF EXISTS " + dialect_.quote(shape_.view); }
 
+std::string Statements::drop_table() const { return "DROP TABLE " + table(); }
+
+std::vector<std::string> Statements::set_history_aside(const std::string& name) const {
+  std::vector<std::string> statements;
+  if (dialect_.has_indexes()) statements.push_back("DROP INDEX IF EXISTS " + dialect_.quote(history_index()));
+  statements.push_back("ALTER TABLE " + dialect_.quote(history_name()) + " RENAME TO " + dialect_.quote(name));
+  return statements;
+}
+
+std::string Statements::history_index() const {
+  return dialect_.kind() == engine::Kind::sqlite ? "_cdc_versions in " + shape_.name
+                                                 : "_cdc_versions_" + std::to_string(shape_.relid.value);
+}
+
 std::string Statements::add_column(std::uint32_t index) const {
   return "ALTER TABLE " + table() + " ADD COLUMN " + column(index) + " " + dialect_.type_of(shape_.columns[index]);
 }
@@ -242,11 +256,8 @@ std::string Statements::create_history() const {
 
 std::string Statements::create_history_index() const {
   if (!dialect_.has_indexes()) return "";
-  const std::string name = dialect_.kind() == engine::Kind::sqlite
-                               ? "_cdc_versions in " + shape_.name
-                               : "_cdc_versions_" + std::to_string(shape_.relid.value);
-  return "CREATE INDEX " + dialect_.quote(name) + " ON " + dialect_.quote(history_name()) + "(" + key_list() +
-         ",\"_cdc_from_lsn\",\"_cdc_from_seq\")";
+  return "CREATE INDEX " + dialect_.quote(history_index()) + " ON " + dialect_.quote(history_name()) + "(" +
+         key_list() + ",\"_cdc_from_lsn\",\"_cdc_from_seq\")";
 }
 
 std::string Statements::seed_history() const {

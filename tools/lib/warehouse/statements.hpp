@@ -30,6 +30,9 @@ class Statements {
   /// Rows that are alive, columns that the source has now, under their names; beside each numeric a REAL.
   [[nodiscard]] std::string create_view() const;
   [[nodiscard]] std::string drop_view() const;
+  [[nodiscard]] std::string drop_table() const;
+  /// The history table under another name; its index, which belongs to the old one, goes.
+  [[nodiscard]] std::vector<std::string> set_history_aside(const std::string& name) const;
   [[nodiscard]] std::string add_column(std::uint32_t column) const;
   [[nodiscard]] std::string rename_column(std::string_view old_name, std::uint32_t column) const;
   /// A renamed or added column in the lists of unknown ones. in  parameters 1 and 2 are JSON strings: old, new
@@ -95,6 +98,7 @@ class Statements {
   [[nodiscard]] std::string table() const { return dialect_.quote(shape_.name); }
   [[nodiscard]] std::string column(std::size_t index) const { return dialect_.quote(shape_.columns[index].name); }
   [[nodiscard]] std::string own(Own which) const { return dialect_.parameter(parameter_of(shape_, which)); }
+  [[nodiscard]] std::string history_index() const;
   [[nodiscard]] std::string key_is() const;
   [[nodiscard]] std::string key_list() const;
   [[nodiscard]] std::string all_but_key_null() const;

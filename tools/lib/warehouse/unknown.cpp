@@ -65,15 +65,18 @@ void each_unknown(engine::Database& database, const State& state, std::uint64_t 
     const Shape& shape = found->second.shape;
     bool whole = false;
     std::string texts;
+    std::string order;
     for (const std::uint32_t index : shape.key) {
       whole = whole || !is_kept(shape.columns[index]);
+      order += (order.empty() ? "" : ",") + dialect.quote(shape.columns[index].name);
       texts += dialect.key_text(dialect.quote(shape.columns[index].name), shape.columns[index].kind) + ",";
     }
     // A row is wanted when it lacks more than what waits in quarantine for its key, which would not fit again.
     const auto waiting = quarantined(database, table);
-    engine::Statement rows = database.prepare("SELECT " + texts + "\"_cdc_unknown\" FROM " + dialect.quote(shape.name) +
-                                                  " WHERE \"_cdc_unknown\" IS NOT NULL AND \"_cdc_deleted\"=0",
-                                              table);
+    engine::Statement rows =
+        database.prepare("SELECT " + texts + "\"_cdc_unknown\" FROM " + dialect.quote(shape.name) +
+                             " WHERE \"_cdc_unknown\" IS NOT NULL AND \"_cdc_deleted\"=0 ORDER BY " + order,
+                         table);
     std::vector<std::string> lines;
     std::uint64_t count = 0;
     while (rows.step()) {
