@@ -52,8 +52,9 @@ was_cancelled() { jq -se --arg word "$1" 'any(.cancelled != null) and any(.code 
 fails() {
   local status=$1
   shift
-  run "-$status" --separate-stderr sf <<<"$(printf '%s\n' "$@")"
-  [[ -z $output ]]
+  # Inside of another run nothing stops by itself.
+  run "-$status" --separate-stderr sf <<<"$(printf '%s\n' "$@")" || return
+  [[ -z $output ]] || return
   cut -d' ' -f1-3 <<<"$stderr"
 }
 
