@@ -40,14 +40,21 @@ rows() { one "$1" | jq -c .rows; }
 faults() { private-snowflake faults "$SF" "$1"; }
 # What the journal has of requests whose text holds a word.
 journal() { jq -c --arg word "$1" 'select((.statements // []) | join(" ") | contains($word))' "$SF/journal"; }
+# The server answers a statement with CODE and STATE: the exit is STATUS, and what it says of a value is not passed on.
+code() {
+  faults "[{\"at\":\"before\",\"status\":422,\"code\":\"$1\",\"sqlState\":\"$2\",\"message\":\"Numeric value 'secret' is not recognized\"}]"
+  run "-$3" --separate-stderr sf --one <<<'SELECT 1'
+  [[ $stderr == *" $1 $2 "* && $stderr != *secret* && $(wc -l <<<"$stderr") == 1 ]]
+}
 # True when a request whose text holds a word was cancelled because somebody asked for it.
 was_cancelled() { jq -se --arg word "$1" 'any(.cancelled != null) and any(.code == "000604" and ((.text // "") | contains($word)))' "$SF/journal"; }
 # The failure of a request: its slug, code and SQL state.
 fails() {
   local status=$1
   shift
-  run "-$status" --separate-stderr sf <<<"$(printf '%s\n' "$@")"
-  [[ -z $output ]]
+  # Inside of another run nothing stops by itself.
+  run "-$status" --separate-stderr sf <<<"$(printf '%s\n' "$@")" || return
+  [[ -z $output ]] || return
   cut -d' ' -f1-3 <<<"$stderr"
 }
 
@@ -172,11 +179,6 @@ fails() {
 }
 
 @test "a failure's code decides the exit, and the server's words are not passed on" {
-  code() {
-    faults "[{\"at\":\"before\",\"status\":422,\"code\":\"$1\",\"sqlState\":\"$2\",\"message\":\"Numeric value 'secret' is not recognized\"}]"
-    run "-$3" --separate-stderr sf --one <<<'SELECT 1'
-    [[ $stderr == *" $1 $2 "* && $stderr != *secret* && $(wc -l <<<"$stderr") == 1 ]]
-  }
   code 000625 57014 75
   code 000604 57014 75
   code 100090 42P18 70
