@@ -20,7 +20,7 @@ int main(int argc, char** argv) {
   command.text("source", "NAME", options.source, "Source whose epochs are loaded").required();
   command
       .text("warehouse", "WHERE", options.warehouse,
-            "Warehouse: sqlite:FILE, duckdb:FILE or postgresql://..., made when it is missing")
+            "Warehouse: sqlite:FILE, duckdb:FILE, postgresql://... or snowflake://...")
       .required();
   command.flag("history", options.history, "Keep every version of every row too");
   command.text("print", "unknown", options.print,
@@ -34,10 +34,10 @@ int main(int argc, char** argv) {
     if (!options.erase.empty()) return cdc_load::erase(options);
     static_cast<void>(engine::parse_address(options.warehouse));
     tool::catch_stop_signals();
-    const auto store = stage::open_store(options.stage, false);
+    const std::shared_ptr<stage::Store> store = stage::open_store(options.stage, false);
     const auto identity = stage::Log::identity(*store, options.source);
     stage::Log log(*store, options.source, identity ? identity->era : 0);
-    const auto database = cdc_load::open_warehouse(options, true);
+    const auto database = cdc_load::open_warehouse(options, true, store);
     warehouse::LoaderOptions wanted;
     wanted.history = options.history;
     warehouse::Loader loader(log, *database, wanted, tool::wall_us, tool::stop_asked);

@@ -8,6 +8,7 @@
 
 #include "base/time.hpp"
 #include "engine/open.hpp"
+#include "stage/names.hpp"
 
 namespace cdc_load {
 namespace {
@@ -31,12 +32,17 @@ double seconds_of(std::int64_t us) { return static_cast<double>(us) / 1e6; }
 
 }  // namespace
 
-std::unique_ptr<engine::Database> open_warehouse(const Options& options, bool create) {
-  return engine::open(engine::parse_address(options.warehouse), options.source, kBusyMs, create,
-                      [](const char* name) -> std::optional<std::string> {
-                        const char* value = std::getenv(name);
-                        return value == nullptr ? std::nullopt : std::optional<std::string>(value);
-                      });
+std::unique_ptr<engine::Database> open_warehouse(const Options& options, bool create,
+                                                 const std::shared_ptr<stage::Store>& store) {
+  const auto variable = [](const char* name) -> std::optional<std::string> {
+    const char* value = std::getenv(name);
+    return value == nullptr ? std::nullopt : std::optional<std::string>(value);
+  };
+  engine::Landing landing;
+  landing.folder = stage::encode_name(options.source) + "/net";
+  landing.spool = variable("TMPDIR").value_or("/tmp");
+  if (store) landing.place = [store](const std::string& path, const std::string& name) { store->place(path, name); };
+  return engine::open(engine::parse_address(options.warehouse), options.source, kBusyMs, create, variable, landing);
 }
 
 Report::Report(tool::Metrics& metrics) : metrics_(metrics) {

@@ -9,6 +9,7 @@
 
 #include "base/failure.hpp"
 #include "engine/database.hpp"
+#include "stage/store.hpp"
 #include "tool/metrics.hpp"
 #include "warehouse/loader.hpp"
 
@@ -26,9 +27,11 @@ struct Options {
   std::string erase;  ///< a file that names what to take out instead of loading; empty: load
 };
 
-/// The warehouse that `--warehouse` names. in  create  make what is missing
+/// The warehouse that `--warehouse` names.
+/// in   create  make what is missing; store: of the stage, for a warehouse that reads rows from there
 /// out  nullptr when there is none yet and `create` is not said. err  those of engine::open
-[[nodiscard]] std::unique_ptr<engine::Database> open_warehouse(const Options& options, bool create);
+[[nodiscard]] std::unique_ptr<engine::Database> open_warehouse(const Options& options, bool create,
+                                                               const std::shared_ptr<stage::Store>& store = nullptr);
 
 /// Turns a loader's totals into metrics.
 class Report {

@@ -33,12 +33,13 @@ Address parse_address(std::string_view warehouse) {
   if ((scheme == "postgresql" || scheme == "postgres") && scheme.size() < warehouse.size()) {
     return {Kind::postgresql, rest.starts_with("//") ? std::string(warehouse) : std::string(rest)};
   }
-  if (scheme == "snowflake") unknown("--warehouse snowflake: is not in this version");
-  unknown("--warehouse is none of sqlite:FILE, duckdb:FILE, postgresql://...");
+  if (scheme == "snowflake" && scheme.size() < warehouse.size()) return {Kind::snowflake, std::string(warehouse)};
+  unknown("--warehouse is none of sqlite:FILE, duckdb:FILE, postgresql://..., snowflake://...");
 }
 
 std::unique_ptr<Database> open(const Address& address, const std::string& source, int busy_ms, bool create,
-                               const std::function<std::optional<std::string>(const char* name)>& variable) {
+                               const std::function<std::optional<std::string>(const char* name)>& variable,
+                               const Landing& landing) {
   const bool is_file = address.kind == Kind::sqlite || address.kind == Kind::duckdb;
   if (is_file && !create && ::access(address.place.c_str(), F_OK) != 0) return nullptr;
   switch (address.kind) {
@@ -49,6 +50,11 @@ std::unique_ptr<Database> open(const Address& address, const std::string& source
     }
     case Kind::postgresql: {
       auto database = std::make_unique<Postgresql>(address.place, source, create);
+      return database->exists() ? std::move(database) : nullptr;
+    }
+    case Kind::snowflake: {
+      auto database =
+          std::make_unique<Snowflake>(::snowflake::parse_account(address.place, variable), landing, create);
       return database->exists() ? std::move(database) : nullptr;
     }
     default:
