@@ -4,6 +4,7 @@
 
 #include <unistd.h>
 
+#include <optional>
 #include <set>
 
 #include "io/file.hpp"
@@ -51,7 +52,10 @@ Exit erase(const Options& options) {
     if (database->kind() == engine::Kind::sqlite) database->run("PRAGMA secure_delete=ON");
     warehouse::State state(*database, options.source);
     {
-      engine::Transaction transaction(*database);
+      // Where statements wait for the end of their transaction nobody knows what they take out: there each runs by itself, and saying all
+      // of it once more does no harm.
+      std::optional<engine::Transaction> transaction;
+      if (database->kind() != engine::Kind::snowflake) transaction.emplace(*database);
       state.reload();
       for (const warehouse::Erasure& erasure : erasures) {
         const warehouse::Erased erased = warehouse::erase(*database, state, erasure);
@@ -59,7 +63,7 @@ Exit erase(const Options& options) {
                 std::to_string(erased.rows) + "\t" + std::to_string(erased.versions) + "\t" +
                 std::to_string(erased.quarantined) + "\t" + (erased.holds ? "-" : "no such column") + "\n";
       }
-      transaction.commit();
+      if (transaction) transaction->commit();
     }
     warehouse::scrub(*database);
   }

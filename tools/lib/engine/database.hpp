@@ -106,6 +106,10 @@ class Database {
   ///      refused/broken_warehouse, bug/sql_failed
   virtual void run(const std::string& sql) = 0;
 
+  /// A statement that says what there is (CREATE, ALTER, DROP), or fills what was just made. Where such a statement cannot be part of a
+  /// transaction it runs before it, and must do no harm when the transaction fails and all is done again.
+  virtual void define(const std::string& sql) { run(sql); }
+
   /// Names of the tables and views that are there, where the warehouse's own would be.
   [[nodiscard]] virtual std::vector<std::string> names() = 0;
   /// Names of a table's columns; empty when there is none.

@@ -53,8 +53,7 @@ std::unique_ptr<Database> open(const Address& address, const std::string& source
       return database->exists() ? std::move(database) : nullptr;
     }
     case Kind::snowflake: {
-      auto database =
-          std::make_unique<Snowflake>(::snowflake::parse_account(address.place, variable), landing, create);
+      auto database = std::make_unique<Snowflake>(::snowflake::parse_account(address.place, variable), landing, create);
       return database->exists() ? std::move(database) : nullptr;
     }
     default:

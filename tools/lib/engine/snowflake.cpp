@@ -1,9 +1,9 @@
-// engine: Snowflake. What defines something (CREATE, ALTER, DROP) commits whatever is open, so it runs before the transaction; each such
-// statement does no harm when it runs twice. Two loaders: the transaction's first statement moves the writer's number from what this one
-// has seen, and the next fails unless it was this one that moved it.
+// engine: Snowflake. What defines something (CREATE, ALTER, DROP) commits whatever is open, so it runs before the transaction, in a form
+// that does no harm when it runs twice. Two loaders: each transaction moves the writer's number from what this one has seen, and its next
+// statement fails unless it was this one that moved it. Before anything is defined the number is moved too: so nobody makes a table
+// anew that another one has filled meanwhile.
 #include "engine/snowflake.hpp"
 
-#include <algorithm>
 #include <array>
 #include <charconv>
 #include <optional>
@@ -25,13 +25,10 @@ constexpr std::string_view kNotANumber = "100038";
 
 bool is_word(char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_'; }
 
-bool starts_with_any(std::string_view statement, std::initializer_list<std::string_view> words) {
-  return std::any_of(words.begin(), words.end(), [&](std::string_view word) { return statement.starts_with(word); });
-}
-
 // A query that fails unless the condition holds: there is no other way to end a transaction by what is in it.
 std::string require(const std::string& condition, const std::string& words) {
-  return "SELECT CAST(CASE WHEN " + condition + " THEN '1' ELSE " + ::snowflake::literal(words) + " END AS NUMBER(38,0))";
+  return "SELECT CAST(CASE WHEN " + condition + " THEN '1' ELSE " + ::snowflake::literal(words) +
+         " END AS NUMBER(38,0))";
 }
 
 std::string replaced(std::string text, std::string_view from, std::string_view to) {
@@ -141,8 +138,9 @@ std::string to_snowflake(std::string_view sql, const std::vector<std::string>& p
 Snowflake::Snowflake(::snowflake::Account account, Landing landing, bool create)
     : account_(account), session_(std::move(account)), landing_(std::move(landing)) {
   if (account_.stage.size() != 3) {
-    throw Failure(Exit::usage, "no_snowflake_stage",
-                  "--warehouse snowflake: names no external stage (stage=DATABASE.SCHEMA.NAME), through which rows come");
+    throw Failure(
+        Exit::usage, "no_snowflake_stage",
+        "--warehouse snowflake: names no external stage (stage=DATABASE.SCHEMA.NAME), through which rows come");
   }
   const auto there = session_.run("SELECT 1 FROM INFORMATION_SCHEMA.TABLES WHERE TABLE_SCHEMA=" +
                                   ::snowflake::literal(account_.schema) + " AND TABLE_NAME='_cdc_writer'");
@@ -182,16 +180,12 @@ std::string Snowflake::with_scratch(std::string_view statement) const {
 }
 
 std::vector<::snowflake::Row> Snowflake::ask(const std::string& statement, const std::string& table) {
-  const std::string text = with_scratch(statement);
   try {
+    if (!definitions_.empty()) settle_definitions();
+    const std::string text = with_scratch(statement);
+    if (text == statement) return session_.run(text).rows;
     // Scratch tables live as long as one request: who reads one has it made in the same.
-    std::vector<std::string> all;
-    if (text != statement) {
-      for (const std::string& one : first_) {
-        if (starts_with_any(one, {"CREATE OR REPLACE TEMPORARY", "COPY "})) all.push_back(one);
-      }
-    }
-    if (all.empty()) return session_.run(text).rows;
+    std::vector<std::string> all = first_;
     all.push_back(text);
     return session_.result(session_.run_all(all).handles.back()).rows;
   } catch (Failure& failure) {
@@ -202,33 +196,30 @@ std::vector<::snowflake::Row> Snowflake::ask(const std::string& statement, const
 
 std::int64_t Snowflake::change(const std::string& statement, const std::string& table) {
   std::string text = with_scratch(statement);
-  const bool defines = starts_with_any(text, {"CREATE ", "ALTER ", "DROP ", "COMMENT "}) ||
-                       text.find("\"_cdc_retyped\"") != std::string::npos;
-  if (!in_transaction_) {
-    try {
-      const ::snowflake::Answer answer = session_.run(text);
-      if (defines) return 0;
-      const ::snowflake::Changed changed = session_.changed(answer.handle);
-      return static_cast<std::int64_t>(changed.inserted_rows + changed.updated_rows + changed.deleted_rows);
-    } catch (Failure& failure) {
-      if (failure.table.empty()) failure.table = table;
-      throw;
-    }
-  }
-  if (!defines) {
+  if (in_transaction_) {
     then_.push_back(std::move(text));
     return 0;
   }
-  // What an attempt that failed has left behind is written over.
-  text = replaced(std::move(text), "CREATE TABLE IF NOT EXISTS", "CREATE OR REPLACE TABLE");
-  text = replaced(std::move(text), "CREATE TABLE", "CREATE OR REPLACE TABLE");
+  try {
+    const ::snowflake::Changed changed = session_.changed(session_.run(text).handle);
+    return static_cast<std::int64_t>(changed.inserted_rows + changed.updated_rows + changed.deleted_rows);
+  } catch (Failure& failure) {
+    if (failure.table.empty()) failure.table = table;
+    throw;
+  }
+}
+
+void Snowflake::define(const std::string& sql) {
+  std::string text = to_snowflake(sql, {});
+  text = replaced(std::move(text), "CREATE TABLE \"", "CREATE OR REPLACE TABLE \"");
   text = replaced(std::move(text), "CREATE VIEW", "CREATE OR REPLACE VIEW");
   text = replaced(std::move(text), "DROP TABLE \"", "DROP TABLE IF EXISTS \"");
-  if (const std::size_t add = text.find(" ADD COLUMN \""); add != std::string::npos && text.starts_with("ALTER TABLE")) {
+  if (const std::size_t add = text.find(" ADD COLUMN \"");
+      add != std::string::npos && text.starts_with("ALTER TABLE")) {
     text.insert(add + std::string_view(" ADD COLUMN").size(), " IF NOT EXISTS");
   }
-  first_.push_back(std::move(text));
-  return 0;
+  definitions_.push_back(std::move(text));
+  if (!in_transaction_) settle_definitions();
 }
 
 std::vector<std::string> Snowflake::names() {
@@ -241,9 +232,9 @@ std::vector<std::string> Snowflake::names() {
 
 std::vector<std::string> Snowflake::columns_of(const std::string& table) {
   std::vector<std::string> names;
-  const auto answer = session_.run("SELECT COLUMN_NAME FROM INFORMATION_SCHEMA.COLUMNS WHERE TABLE_SCHEMA=" +
-                                   ::snowflake::literal(account_.schema) + " AND TABLE_NAME=" +
-                                   ::snowflake::literal(table) + " ORDER BY ORDINAL_POSITION");
+  const auto answer = session_.run(
+      "SELECT COLUMN_NAME FROM INFORMATION_SCHEMA.COLUMNS WHERE TABLE_SCHEMA=" + ::snowflake::literal(account_.schema) +
+      " AND TABLE_NAME=" + ::snowflake::literal(table) + " ORDER BY ORDINAL_POSITION");
   for (const ::snowflake::Row& row : answer.rows) names.push_back(row[0].value_or(""));
   return names;
 }
@@ -265,44 +256,63 @@ bool Snowflake::begin() {
   return known;
 }
 
-void Snowflake::commit() {
+// The writer's number goes on by one, or the request fails.
+std::vector<std::string> Snowflake::move_serial() const {
   std::array<unsigned char, 16> random{};
   crypto::random_bytes(random);
   const std::string token = base::hex({reinterpret_cast<const char*>(random.data()), random.size()});
   const std::string now = std::to_string(serial_);
   const std::string next = std::to_string(serial_ + 1);
-  std::vector<std::string> all = std::move(first_);
-  all.emplace_back("BEGIN TRANSACTION");
-  all.push_back("UPDATE \"_cdc_writer\" SET \"serial\"=" + next + ",\"token\"='" + token + "' WHERE \"serial\"=" + now);
-  all.push_back(require("(SELECT count(*) FROM \"_cdc_writer\" WHERE \"serial\"=" + next + " AND \"token\"='" + token + "')>0",
-                        "somebody else has written"));
-  all.insert(all.end(), std::make_move_iterator(then_.begin()), std::make_move_iterator(then_.end()));
-  all.emplace_back("COMMIT");
-  first_.clear();
-  then_.clear();
-  scratch_.clear();
+  return {
+      "BEGIN TRANSACTION",
+      "UPDATE \"_cdc_writer\" SET \"serial\"=" + next + ",\"token\"='" + token + "' WHERE \"serial\"=" + now,
+      require("(SELECT count(*) FROM \"_cdc_writer\" WHERE \"serial\"=" + next + " AND \"token\"='" + token + "')>0",
+              "somebody else has written")};
+}
+
+void Snowflake::send(const std::vector<std::string>& statements) {
   try {
-    session_.run_all(all, "pgcdc");
+    session_.run_all(statements, "pgcdc");
+    ++serial_;
   } catch (const ::snowflake::Refusal& refusal) {
-    in_transaction_ = false;
     const bool moved = refusal.code == kNotANumber && serial() != serial_;
-    serial_ = -1;
+    rollback();
     if (moved) {
       throw Failure(Exit::retry, "position_moved", "could not move the position: another loader has moved it");
     }
     throw;
   } catch (...) {
-    in_transaction_ = false;
-    serial_ = -1;
+    rollback();
     throw;
   }
+}
+
+void Snowflake::settle_definitions() {
+  std::vector<std::string> wanted = std::move(definitions_);
+  definitions_.clear();
+  if (serial_ < 0) serial_ = serial();
+  std::vector<std::string> mine = move_serial();
+  mine.emplace_back("COMMIT");
+  send(mine);
+  session_.run_all(wanted, "pgcdc");
+}
+
+void Snowflake::commit() {
+  if (!definitions_.empty()) settle_definitions();
+  std::vector<std::string> all = std::move(first_);
+  for (const auto& part : {move_serial(), std::move(then_)}) all.insert(all.end(), part.begin(), part.end());
+  all.emplace_back("COMMIT");
+  send(all);
   in_transaction_ = false;
-  ++serial_;
+  first_.clear();
+  then_.clear();
+  scratch_.clear();
 }
 
 void Snowflake::rollback() noexcept {
   in_transaction_ = false;
   serial_ = -1;
+  definitions_.clear();
   first_.clear();
   then_.clear();
   scratch_.clear();
@@ -324,7 +334,8 @@ void Snowflake::land(const std::string& scratch, const std::vector<ScratchColumn
   for (const std::string& part : account_.stage) stage += (stage.size() > 1 ? "." : "") + ::snowflake::name(part);
   first_.push_back("CREATE OR REPLACE TEMPORARY TABLE " + name + "(" + list + ")");
   first_.push_back("COPY INTO " + name + " FROM (SELECT " + taken + " FROM " + stage + ") FILES=(" +
-                   ::snowflake::literal(landing_.folder + "/" + file) + ") FILE_FORMAT=(TYPE=JSON COMPRESSION=ZSTD) ON_ERROR=ABORT_STATEMENT");
+                   ::snowflake::literal(landing_.folder + "/" + file) +
+                   ") FILE_FORMAT=(TYPE=JSON COMPRESSION=ZSTD) ON_ERROR=ABORT_STATEMENT");
   first_.push_back(require("(SELECT count(*) FROM " + name + ")=" + std::to_string(rows), "rows are missing"));
   scratch_.insert_or_assign(scratch, own);
 }

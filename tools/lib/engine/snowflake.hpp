@@ -42,6 +42,7 @@ class Snowflake final : public Database {
   [[nodiscard]] Kind kind() const override { return Kind::snowflake; }
   [[nodiscard]] Statement prepare(const std::string& sql, std::string_view table = {}) override;
   void run(const std::string& sql) override;
+  void define(const std::string& sql) override;
   [[nodiscard]] std::vector<std::string> names() override;
   [[nodiscard]] std::vector<std::string> columns_of(const std::string& table) override;
   [[nodiscard]] bool begin() override;
@@ -62,6 +63,9 @@ class Snowflake final : public Database {
  private:
   [[nodiscard]] std::string with_scratch(std::string_view statement) const;
   [[nodiscard]] std::int64_t serial();
+  [[nodiscard]] std::vector<std::string> move_serial() const;
+  void send(const std::vector<std::string>& statements);
+  void settle_definitions();
 
   ::snowflake::Account account_;
   ::snowflake::Session session_;
@@ -69,7 +73,8 @@ class Snowflake final : public Database {
   bool exists_ = false;
   bool in_transaction_ = false;
   std::int64_t serial_ = -1;                    // of the writer's lock, as this session left it
-  std::vector<std::string> first_;              // what commits by itself and so stands before the transaction: shapes, scratch tables
+  std::vector<std::string> definitions_;        // what there is to be
+  std::vector<std::string> first_;              // of the request, before its transaction: scratch tables
   std::vector<std::string> then_;               // the transaction
   std::map<std::string, std::string> scratch_;  // scratch tables by their names, as this request calls them
   std::size_t scratch_count_ = 0;

@@ -159,8 +159,10 @@ void BulkHistory::fetch(const Fold& fold, base::Lsn from) {
     columns.push_back({"k" + std::to_string(index), dialect_.scratch_type(shape_.columns[index])});
   }
   std::vector<std::string> keys;
-  const auto bulk = database_.bulk(kKeys, columns, shape_.table);
+  std::unique_ptr<engine::Bulk> bulk;
   for (std::uint32_t index = 0; index < fold.size(); ++index) {
+    if (database_.deferred() && !fetched_.emplace(fold.key(fold.net(index))).second) continue;
+    if (!bulk) bulk = database_.bulk(kKeys, columns, shape_.table);
     bulk->integer(static_cast<std::int64_t>(keys.size()));
     for (const std::uint32_t column : shape_.key) {
       put_value(*bulk, shape_.columns[column].kind, fold.text(fold.cells(index)[column]));
@@ -168,6 +170,7 @@ void BulkHistory::fetch(const Fold& fold, base::Lsn from) {
     bulk->end_row();
     keys.emplace_back(fold.key(fold.net(index)));
   }
+  if (!bulk) return;
   bulk->finish();
 
   std::string list = own_names("h.");
@@ -218,8 +221,18 @@ void BulkHistory::fetch(const Fold& fold, base::Lsn from) {
     }
     insert.run();
   }
-  local_.run("INSERT INTO fetched SELECT * FROM " +
+  remember();
+  end_fetched();
+}
+
+// What is here now is what is there, or will be: only what changes from now on is written back.
+void BulkHistory::remember() {
+  local_.run("DELETE FROM fetched; INSERT INTO fetched SELECT * FROM " +
              engine::quote_name(Statements(sqlite_dialect(), shape_).history_name()));
+}
+
+void BulkHistory::end_fetched() {
+  for (const Ended& ended : ended_) here_.end_older(ended.lsn, ended.seq, 't', ended.ts);
 }
 
 void BulkHistory::write_back() {
@@ -267,7 +280,11 @@ void BulkHistory::write_back() {
                   ")");
     database_.run("INSERT INTO " + there() + "(" + names + ") SELECT " + values + " FROM " + changed);
   }
-  local_.run("DELETE FROM " + name + "; DELETE FROM fetched");
+  if (database_.deferred()) {
+    remember();
+  } else {
+    local_.run("DELETE FROM " + name + "; DELETE FROM fetched");
+  }
 }
 
 void BulkHistory::flush(std::string_view loaded_at) {
@@ -300,6 +317,10 @@ void BulkHistory::flush(std::string_view loaded_at) {
 
 void BulkHistory::end_older(base::Lsn lsn, std::int64_t seq, char op, std::string_view ts) {
   end_older_versions(database_, shape_, lsn, seq, op, ts);
+  if (!database_.deferred() || op != 't') return;
+  ended_.push_back({lsn, seq, std::string(ts)});
+  end_fetched();
+  remember();
 }
 
 }  // namespace warehouse

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -33,6 +34,8 @@ class BulkHistory final : public TableHistory {
   void fetch(const Fold& fold, base::Lsn from);
   void number_from_there();
   void write_back();
+  void end_fetched();
+  void remember();
   [[nodiscard]] std::string there() const { return dialect_.quote(statements_.history_name()); }
 
   engine::Database& database_;
@@ -45,6 +48,14 @@ class BulkHistory final : public TableHistory {
   std::vector<Waiting> lines_;
   std::size_t bytes_ = 0;
   std::int64_t last_version_ = -1;  // the greatest number there; -1: not asked yet
+  // Where a transaction's statements wait for its end, what was fetched and changed before stays here until then.
+  struct Ended {
+    base::Lsn lsn;
+    std::int64_t seq;
+    std::string ts;
+  };
+  std::set<std::string> fetched_;  // keys
+  std::vector<Ended> ended_;       // by truncates
   change::Parser parser_;
 };
 

@@ -130,13 +130,13 @@ void Loader::begin_anew(const Table& old) {
   const Statements statements(dialect_, old.shape);
   writers_.erase(old.shape.table);
   if (!old.shape.key.empty()) {
-    database_.run(statements.drop_view());
-    database_.run(statements.drop_table());
+    database_.define(statements.drop_view());
+    database_.define(statements.drop_table());
   }
   if (old.history) {
     const std::string aside =
         state_->free_table_name(statements.history_name() + "__" + std::to_string(old.parked_at.value));
-    for (const std::string& statement : statements.set_history_aside(aside)) database_.run(statement);
+    for (const std::string& statement : statements.set_history_aside(aside)) database_.define(statement);
     logging::event(logging::Level::warn, "the table begins anew, its versions until now are in another one",
                    {{"err", "history_set_aside"}, {"table", old.shape.table}, {"lsn", base::format(old.parked_at)}});
   }

@@ -131,8 +131,8 @@ class PostgresqlDialect final : public Dialect {
     for (const std::string& key : keys) list += (list.empty() ? "" : ",") + key;
     return ",PRIMARY KEY(" + list + "))";
   }
-  [[nodiscard]] std::string position(const std::string& of, const std::string& in) const override {
-    return "strpos(" + in + "," + of + ")";
+  [[nodiscard]] std::string contains(const std::string& text, const std::string& part) const override {
+    return "strpos(" + text + "," + part + ")>0";
   }
   [[nodiscard]] std::string key_text(const std::string& expression, Kind) const override {
     return "CAST(" + expression + " AS text)";
@@ -237,8 +237,8 @@ class SnowflakeDialect final : public Dialect {
   [[nodiscard]] std::string text_type() const override { return "VARCHAR"; }
   [[nodiscard]] std::string integer_type() const override { return "NUMBER(19,0)"; }
   [[nodiscard]] std::string table_tail(const std::vector<std::string>&) const override { return ")"; }
-  [[nodiscard]] std::string position(const std::string& of, const std::string& in) const override {
-    return "CHARINDEX(" + of + "," + in + ")";
+  [[nodiscard]] std::string contains(const std::string& text, const std::string& part) const override {
+    return "CONTAINS(" + text + "," + part + ")";
   }
   // The text is exact; as VARIANT, numbers of more than 38 digits are not.
   [[nodiscard]] std::string shown(const std::string& expression, const TableColumn& column) const override {
@@ -286,8 +286,8 @@ class SnowflakeDialect final : public Dialect {
 bool Dialect::fits(const TableColumn&, std::string_view) const { return true; }
 bool Dialect::limited(const TableColumn&) const { return false; }
 
-std::string Dialect::position(const std::string& of, const std::string& in) const {
-  return "instr(" + in + "," + of + ")";
+std::string Dialect::contains(const std::string& text, const std::string& part) const {
+  return "instr(" + text + "," + part + ")>0";
 }
 
 std::string Dialect::shown(const std::string& expression, const TableColumn&) const { return expression; }

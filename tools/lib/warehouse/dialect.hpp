@@ -37,8 +37,8 @@ class Dialect {
   [[nodiscard]] virtual bool fits(const TableColumn& column, std::string_view raw) const;
   [[nodiscard]] virtual bool limited(const TableColumn& column) const;
 
-  /// Place of one text in another, from 1; 0: it is not there.
-  [[nodiscard]] virtual std::string position(const std::string& of, const std::string& in) const;
+  /// A condition: one text stands in another.
+  [[nodiscard]] virtual std::string contains(const std::string& text, const std::string& part) const;
   /// The column as analysts see it.
   [[nodiscard]] virtual std::string shown(const std::string& expression, const TableColumn& column) const;
   /// A numeric column is text, so that the view has a number beside it.

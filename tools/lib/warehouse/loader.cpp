@@ -155,15 +155,22 @@ bool Loader::load_epochs(const std::function<void(const Totals&)>& on_progress) 
 void Loader::create(const Table& table) {
   const Statements statements(dialect_, table.shape);
   if (!table.shape.key.empty()) {
-    database_.run(statements.create_table());
-    database_.run(statements.create_view());
+    database_.define(statements.create_table());
+    database_.define(statements.create_view());
   }
   if (table.history) {
-    database_.run(statements.create_history());
+    database_.define(statements.create_history());
     if (const std::string index = statements.create_history_index(); !table.shape.key.empty() && !index.empty()) {
-      database_.run(index);
+      database_.define(index);
     }
   }
+}
+
+// Where definitions are not part of the transaction, an attempt that failed may have left the new name behind.
+bool Loader::is_renamed(const std::string& table, const std::string& old_name) {
+  if (!database_.deferred()) return false;
+  const std::vector<std::string> columns = database_.columns_of(table);
+  return std::find(columns.begin(), columns.end(), old_name) == columns.end();
 }
 
 // in  old      as the warehouse has it
@@ -172,30 +179,41 @@ void Loader::create(const Table& table) {
 void Loader::alter(const Table& old, const Shape& now_shape, const std::vector<bool>& unknown) {
   const Statements statements(dialect_, now_shape);
   const bool current = !now_shape.key.empty();
-  if (current) database_.run(statements.drop_view());
+  if (current) database_.define(statements.drop_view());
   for (std::uint32_t i = 0; i < now_shape.columns.size(); ++i) {
     const bool is_new = i >= old.shape.columns.size();
     const std::string name = json_string(now_shape.columns[i].name);
     if (is_new) {
-      if (current) database_.run(statements.add_column(i));
-      if (old.history) database_.run(statements.add_history_column(i));
+      if (current) database_.define(statements.add_column(i));
+      if (old.history) database_.define(statements.add_history_column(i));
     } else if (now_shape.columns[i].name != old.shape.columns[i].name) {
       const std::string& old_name = old.shape.columns[i].name;
       const std::string quoted = json_string(old_name);
       if (current) {
-        database_.run(statements.rename_column(old_name, i));
+        if (!is_renamed(old.shape.name, old_name)) database_.define(statements.rename_column(old_name, i));
         database_.prepare(statements.rename_unknown(), now_shape.table).text(1, quoted).text(2, name).run();
       }
       if (old.history) {
-        database_.run(statements.rename_history_column(old_name, i));
+        if (!is_renamed(statements.history_name(), old_name))
+          database_.define(statements.rename_history_column(old_name, i));
         database_.prepare(statements.rename_history_unknown(), now_shape.table).text(1, quoted).text(2, name).run();
+      }
+    }
+    if (!is_new && dialect_.type_of(now_shape.columns[i]) != dialect_.type_of(old.shape.columns[i])) {
+      const std::string column = dialect_.quote(now_shape.columns[i].name);
+      for (const bool history : {false, true}) {
+        if (history ? !old.history : !current) continue;
+        const std::string table = dialect_.quote(history ? statements.history_name() : now_shape.name);
+        for (const std::string& step : dialect_.retype(table, column, dialect_.type_of(now_shape.columns[i]))) {
+          database_.define(step);
+        }
       }
     }
     if (!unknown[i]) continue;
     if (current) database_.prepare(statements.add_unknown(), now_shape.table).text(1, name).run();
     if (old.history && is_new) database_.prepare(statements.add_history_unknown(), now_shape.table).text(1, name).run();
   }
-  if (current) database_.run(statements.create_view());
+  if (current) database_.define(statements.create_view());
 }
 
 // Makes the table fit its schema lines.
@@ -269,9 +287,9 @@ bool Loader::prepare(Work& work, std::string_view name, const std::vector<std::s
   if (begins_history) {
     next.history = true;
     const Statements statements(dialect_, next.shape);
-    database_.run(statements.create_history());
-    if (const std::string index = statements.create_history_index(); !index.empty()) database_.run(index);
-    database_.run(statements.seed_history());
+    database_.define(statements.create_history());
+    if (const std::string index = statements.create_history_index(); !index.empty()) database_.define(index);
+    database_.define(statements.seed_history());
   }
   if (changed || begins_history) work.table = &state_->save(next);
   for (std::size_t i = 0; i < versions.size(); ++i) {

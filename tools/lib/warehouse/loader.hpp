@@ -74,6 +74,7 @@ class Loader {
   void compare_leaves(std::string_view name, const change::Schema& version, const std::string& line);
   void compare_file(const Work& work, const change::Schema& version, const std::string& line);
   void create(const Table& table);
+  bool is_renamed(const std::string& table, const std::string& old_name);
   void alter(const Table& old, const Shape& now, const std::vector<bool>& unknown);
   static void use_version_at(Work& work, const change::Line& line);
   void load_rows(Work& work, const std::vector<const stage::FileEntry*>& files, base::Lsn from, base::Lsn to,

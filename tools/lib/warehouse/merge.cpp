@@ -56,7 +56,7 @@ std::string Merge::state(std::size_t index, const std::string& of) const {
 
 // The list has the column: found with what stands before it, so that no end of another name is taken for it.
 std::string Merge::lists(std::size_t index, const std::string& list) const {
-  return dialect_.position(engine::quote_text("," + quoted_names_[index]), "','||substr(" + list + ",2)") + ">0";
+  return dialect_.contains("','||substr(" + list + ",2)", engine::quote_text("," + quoted_names_[index]));
 }
 
 // What is unknown once the cells of `net` have been put over the row that has the list `there`.

@@ -136,13 +136,17 @@ State::State(engine::Database& database, std::string source)
 void State::create() {
   engine::Transaction transaction(database_);
   const std::vector<std::string> names = database_.names();
-  const bool ours = has_name(names, "_cdc_format");  // another loader was quicker
+  bool ours = has_name(names, "_cdc_format");
   if (!ours && !names.empty())
     throw Failure(Exit::refused, "not_a_warehouse", "the warehouse holds tables that no cdc-load has made");
+  if (ours) {
+    engine::Statement format = database_.prepare("SELECT version FROM _cdc_format");
+    ours = format.step();  // another loader was quicker
+  }
   if (!ours) {
-    for (const StateTable& table : kTables) database_.run(warehouse::create(table, dialect_));
+    for (const StateTable& table : kTables) database_.define(warehouse::create(table, dialect_));
     database_.run("INSERT INTO _cdc_format VALUES(" + std::to_string(kWarehouseFormat) + ")");
-    database_.run(kCreateFreshness);
+    database_.define(kCreateFreshness);
   }
   transaction.commit();
 }
@@ -172,14 +176,16 @@ void State::reload() {
   chunks_.clear();
   last_.clear();
   other_names_ = database_.names();
-  if (!has_name(other_names_, "_cdc_format")) {
+  const auto format_here = [&]() -> std::int64_t {
+    engine::Statement format = database_.prepare("SELECT version FROM _cdc_format");
+    return format.step() ? format.integer_at(0) : 0;
+  };
+  std::int64_t version = has_name(other_names_, "_cdc_format") ? format_here() : 0;
+  if (version == 0) {
     create();
     other_names_ = database_.names();
+    version = format_here();
   }
-  engine::Statement format = database_.prepare("SELECT max(version) FROM _cdc_format");
-  format.step();
-  const std::int64_t version = format.integer_at(0);
-  format.reset();
   if (version != kWarehouseFormat) {
     throw Failure(Exit::refused, "newer_warehouse",
                   "the warehouse has format " + std::to_string(version) + ", this program knows format " +
@@ -405,7 +411,7 @@ void State::doubt(std::string_view table, base::Lsn at) {
 }
 
 void State::expect_messages() {
-  if (!has_name(other_names_, kMessages.name)) database_.run(warehouse::create(kMessages, dialect_));
+  if (!has_name(other_names_, kMessages.name)) database_.define(warehouse::create(kMessages, dialect_));
 }
 
 void State::add_message(const change::Line& line) {

@@ -117,8 +117,10 @@ std::string Statements::rename_unknown() const {
 std::string Statements::add_unknown() const {
   return "UPDATE " + table() + " SET \"_cdc_unknown\"=CASE WHEN \"_cdc_unknown\" IS NULL THEN '['||" +
          dialect_.parameter(1) + "||']' ELSE substr(\"_cdc_unknown\",1,length(\"_cdc_unknown\")-1)||','||" +
-         dialect_.parameter(1) + "||']' END WHERE (\"_cdc_deleted\"=0 OR \"_cdc_unknown\" IS NOT NULL) AND coalesce(" +
-         dialect_.position(dialect_.parameter(1), "\"_cdc_unknown\"") + ",0)=0";
+         dialect_.parameter(1) +
+         "||']' END WHERE (\"_cdc_deleted\"=0 OR \"_cdc_unknown\" IS NOT NULL) AND "
+         "(\"_cdc_unknown\" IS NULL OR NOT " +
+         dialect_.contains("\"_cdc_unknown\"", dialect_.parameter(1)) + ")";
 }
 
 std::string Statements::create_unknown_index() const {

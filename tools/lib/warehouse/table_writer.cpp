@@ -22,7 +22,7 @@ TableWriter::TableWriter(engine::Database& database, Shape shape)
 void TableWriter::expect_unknown() {
   if (may_have_unknown_) return;
   may_have_unknown_ = true;
-  if (const std::string index = statements_.create_unknown_index(); !index.empty()) database_.run(index);
+  if (const std::string index = statements_.create_unknown_index(); !index.empty()) database_.define(index);
 }
 
 void TableWriter::mark_older(base::Lsn lsn, std::int64_t seq, char op, std::string_view ts,
