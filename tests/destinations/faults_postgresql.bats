@@ -115,15 +115,18 @@ sessions() { postgresql_psql postgres postgres -c "SELECT pid FROM pg_stat_activ
 }
 
 @test "a server that stops at once in the middle of a load comes back with a whole epoch, and the next loader goes on" {
-  local stops=0 tries status last=1 now
+  local stops=0 tries status last=1 now server
   stage_epochs 1 1 200
   load_warehouse
   # A loader may be quicker than the stop: then there is more to load.
   for ((tries = 0; tries < 20 && stops < 2; tries++)); do
     stage_epochs $((last + 1)) $((last + 40)) 200
+    server=$(private-cluster status "$ENGINE_CLUSTER")
     load_warehouse 2>"$BATS_TEST_TMPDIR/said" 3>&- &
     local loader=$!
     wait_until 20 has_session_or_ended "$loader"
+    # The signal of an immediate stop, at once; then until its processes are gone.
+    kill -QUIT "$server"
     private-cluster stop "$ENGINE_CLUSTER" immediate
     status=0
     wait "$loader" || status=$?
