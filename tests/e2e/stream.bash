@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Hand-written change streams, and the way from there into a warehouse file: what tests of the loading half share.
+# Hand-written change streams, and the way from there into a warehouse: what tests of the loading half share.
 #
 # Use in a bats file:   load stream
 #                       { source_line; table public.t id:int8:k note:text; tx 10 'c public.t "after":{"id":1}'; } | deliver
@@ -77,28 +77,9 @@ stage() {
   cdc-batch --spool "${BATS_TEST_TMPDIR:-.}/spool" "$@" | cdc-stage-put --stage "${STAGE:=$BATS_TEST_TMPDIR/stage}"
 }
 
-# shellcheck disable=SC2120 # what the tests give it is not seen here
-# The stage into the warehouse. Environment: STAGE, WAREHOUSE. in  options of cdc-load
-load_warehouse() {
-  cdc-load --stage "${STAGE:=$BATS_TEST_TMPDIR/stage}" --source s --warehouse "sqlite:${WAREHOUSE:=$BATS_TEST_TMPDIR/w.db}" "$@"
-}
-
 # Both. in  options of cdc-batch
 # shellcheck disable=SC2119 # its options are not cdc-load's
 deliver() { stage "$@" && load_warehouse; }
 
-# SQL on the warehouse.
-rows() { sqlite3 -batch -readonly -nullvalue NULL -cmd '.timeout 10000' "${WAREHOUSE:=$BATS_TEST_TMPDIR/w.db}" "$1"; }
-
-# The statement's answer is exactly these lines.
-# in  STATEMENT LINE...
-rows_are() {
-  local got want
-  got=$(rows "$1")
-  shift
-  want=$(printf '%s\n' "$@")
-  [[ $got == "$want" ]] || {
-    printf 'expected:\n%s\ngot:\n%s\n' "$want" "$got" >&2
-    return 1
-  }
-}
+# shellcheck source=tests/e2e/engines.bash
+. "$REPO/tests/e2e/engines.bash"

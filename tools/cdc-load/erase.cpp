@@ -4,6 +4,7 @@
 
 #include <unistd.h>
 
+#include <optional>
 #include <set>
 
 #include "io/file.hpp"
@@ -11,7 +12,6 @@
 #include "stage/log.hpp"
 #include "stage/store.hpp"
 #include "warehouse/erase.hpp"
-#include "warehouse/sqlite.hpp"
 #include "warehouse/state.hpp"
 
 namespace cdc_load {
@@ -46,25 +46,26 @@ Exit erase(const Options& options) {
   const auto wanted = io::read_file(options.erase);
   if (!wanted) throw Failure(Exit::usage, "bad_erasure", options.erase + ": no such file");
   const std::vector<warehouse::Erasure> erasures = warehouse::read_erasures(*wanted, options.erase);
-  const std::string file = sqlite_file(options.warehouse);
   std::string text;
   std::set<std::string> tables;
-  if (::access(file.c_str(), F_OK) == 0) {
-    warehouse::Database database(file, kBusyMs);
-    database.run("PRAGMA secure_delete=ON");
-    warehouse::State state(database, options.source);
+  if (const std::unique_ptr<engine::Database> database = open_warehouse(options, false)) {
+    if (database->kind() == engine::Kind::sqlite) database->run("PRAGMA secure_delete=ON");
+    warehouse::State state(*database, options.source);
     {
-      warehouse::Transaction transaction(database);
+      // Where statements wait for the end of their transaction nobody knows what they take out: there each runs by itself, and saying all
+      // of it once more does no harm.
+      std::optional<engine::Transaction> transaction;
+      if (database->kind() != engine::Kind::snowflake) transaction.emplace(*database);
       state.reload();
       for (const warehouse::Erasure& erasure : erasures) {
-        const warehouse::Erased erased = warehouse::erase(database, state, erasure);
+        const warehouse::Erased erased = warehouse::erase(*database, state, erasure);
         text += "erased\t" + erasure.table + "\t" + change::quote_identifier(erasure.column) + "\t" +
                 std::to_string(erased.rows) + "\t" + std::to_string(erased.versions) + "\t" +
                 std::to_string(erased.quarantined) + "\t" + (erased.holds ? "-" : "no such column") + "\n";
       }
-      transaction.commit();
+      if (transaction) transaction->commit();
     }
-    warehouse::scrub(database);
+    warehouse::scrub(*database);
   }
   for (const warehouse::Erasure& erasure : erasures) tables.insert(erasure.table);
   list_objects(options, tables, text);

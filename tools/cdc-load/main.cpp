@@ -4,6 +4,7 @@
 #include "cdc-load/erase.hpp"
 #include "cdc-load/options.hpp"
 #include "cdc-load/print.hpp"
+#include "engine/open.hpp"
 #include "stage/read_ahead.hpp"
 #include "stage/store.hpp"
 #include "tool/command.hpp"
@@ -21,7 +22,10 @@ int main(int argc, char** argv) {
           "Stage to load from: file:///FOLDER, a path, s3://BUCKET/PREFIX, az://CONTAINER/PREFIX or gs://BUCKET/PREFIX")
       .required();
   command.text("source", "NAME", options.source, "Source whose epochs are loaded").required();
-  command.text("warehouse", "WHERE", options.warehouse, "Warehouse: sqlite:FILE, made when it is missing").required();
+  command
+      .text("warehouse", "WHERE", options.warehouse,
+            "Warehouse: sqlite:FILE, duckdb:FILE, postgresql://... or snowflake://...")
+      .required();
   command.flag("history", options.history, "Keep every version of every row too");
   command.text("print", "unknown", options.print,
                "Load nothing; print the keys of rows with values that have not arrived, for pgcdc-snapshot --unknown");
@@ -32,9 +36,9 @@ int main(int argc, char** argv) {
   return tool::main_of(argc, argv, command, [&] {
     if (!options.print.empty()) return cdc_load::print(options);
     if (!options.erase.empty()) return cdc_load::erase(options);
-    const std::string file = cdc_load::sqlite_file(options.warehouse);
+    static_cast<void>(engine::parse_address(options.warehouse));
     tool::catch_stop_signals();
-    const auto store = stage::open_store(options.stage, false);
+    const std::shared_ptr<stage::Store> store = stage::open_store(options.stage, false);
     std::optional<stage::ReadAhead> ahead;
     if (stage::is_remote(options.stage)) {
       ahead.emplace(
@@ -43,10 +47,10 @@ int main(int argc, char** argv) {
     stage::Store& stage = ahead ? *ahead : *store;
     const auto identity = stage::Log::identity(stage, options.source);
     stage::Log log(stage, options.source, identity ? identity->era : 0);
-    warehouse::Database database(file, cdc_load::kBusyMs);
+    const auto database = cdc_load::open_warehouse(options, true, store);
     warehouse::LoaderOptions wanted;
     wanted.history = options.history;
-    warehouse::Loader loader(log, database, wanted, tool::wall_us, tool::stop_asked);
+    warehouse::Loader loader(log, *database, wanted, tool::wall_us, tool::stop_asked);
     tool::Metrics metrics(command.metrics(), command.name());
     cdc_load::Report report(metrics);
     try {

@@ -1,10 +1,14 @@
-// cdc-load: warehouses by their prefix, and metrics. Pure.
-// Must not open what it names: that is main's.
+// cdc-load: the warehouse by its name, and metrics.
+// Must not know what a warehouse consists of.
 #include "cdc-load/options.hpp"
 
 #include <array>
+#include <cstdlib>
+#include <optional>
 
 #include "base/time.hpp"
+#include "engine/open.hpp"
+#include "stage/names.hpp"
 
 namespace cdc_load {
 namespace {
@@ -28,21 +32,17 @@ double seconds_of(std::int64_t us) { return static_cast<double>(us) / 1e6; }
 
 }  // namespace
 
-std::string sqlite_file(std::string_view warehouse) {
-  constexpr std::string_view kSqlite = "sqlite:";
-  if (warehouse.starts_with(kSqlite)) {
-    std::string file(warehouse.substr(kSqlite.size()));
-    if (file.starts_with("///")) file.erase(0, 2);
-    if (!file.empty()) return file;
-    throw base::Failure(base::Exit::usage, "unknown_warehouse", "--warehouse sqlite: needs a file");
-  }
-  for (const std::string_view kind : {"duckdb:", "postgresql:", "snowflake:"}) {
-    if (warehouse.starts_with(kind)) {
-      throw base::Failure(base::Exit::usage, "unknown_warehouse",
-                          "--warehouse " + std::string(kind) + " is not in this version");
-    }
-  }
-  throw base::Failure(base::Exit::usage, "unknown_warehouse", "--warehouse is not sqlite:FILE");
+std::unique_ptr<engine::Database> open_warehouse(const Options& options, bool create,
+                                                 const std::shared_ptr<stage::Store>& store) {
+  const auto variable = [](const char* name) -> std::optional<std::string> {
+    const char* value = std::getenv(name);
+    return value == nullptr ? std::nullopt : std::optional<std::string>(value);
+  };
+  engine::Landing landing;
+  landing.folder = stage::encode_name(options.source) + "/net";
+  landing.spool = variable("TMPDIR").value_or("/tmp");
+  if (store) landing.place = [store](const std::string& path, const std::string& name) { store->place(path, name); };
+  return engine::open(engine::parse_address(options.warehouse), options.source, kBusyMs, create, variable, landing);
 }
 
 Report::Report(tool::Metrics& metrics) : metrics_(metrics) {

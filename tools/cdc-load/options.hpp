@@ -1,12 +1,15 @@
-// cdc-load: what its words mean and what it reports. Knows the names of its metrics; opens nothing. Pure.
+// cdc-load: what its words mean and what it reports. Knows the names of its metrics.
 #pragma once
 
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <string>
 #include <string_view>
 
 #include "base/failure.hpp"
+#include "engine/database.hpp"
+#include "stage/store.hpp"
 #include "tool/metrics.hpp"
 #include "warehouse/loader.hpp"
 
@@ -24,10 +27,11 @@ struct Options {
   std::string erase;  ///< a file that names what to take out instead of loading; empty: load
 };
 
-/// in   warehouse  `sqlite:FILE`
-/// out  the file
-/// err  usage/unknown_warehouse for another kind (duckdb:, postgresql:, snowflake: are not in this version) or no file
-[[nodiscard]] std::string sqlite_file(std::string_view warehouse);
+/// The warehouse that `--warehouse` names.
+/// in   create  make what is missing; store: of the stage, for a warehouse that reads rows from there
+/// out  nullptr when there is none yet and `create` is not said. err  those of engine::open
+[[nodiscard]] std::unique_ptr<engine::Database> open_warehouse(const Options& options, bool create,
+                                                               const std::shared_ptr<stage::Store>& store = nullptr);
 
 /// Turns a loader's totals into metrics.
 class Report {

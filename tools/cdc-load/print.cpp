@@ -5,7 +5,6 @@
 #include <unistd.h>
 
 #include "io/line_writer.hpp"
-#include "warehouse/sqlite.hpp"
 #include "warehouse/state.hpp"
 #include "warehouse/unknown.hpp"
 
@@ -15,12 +14,11 @@ base::Exit print(const Options& options) {
   if (options.print != "unknown") {
     throw base::Failure(base::Exit::usage, "bad_value", "--print knows one word: unknown");
   }
-  const std::string file = sqlite_file(options.warehouse);
-  if (::access(file.c_str(), F_OK) != 0) return base::Exit::done;
-  warehouse::Database database(file, kBusyMs);
-  const warehouse::State state(database, options.source);
+  const std::unique_ptr<engine::Database> database = open_warehouse(options, false);
+  if (!database) return base::Exit::done;
+  const warehouse::State state(*database, options.source);
   io::LineWriter out(STDOUT_FILENO);
-  warehouse::each_unknown(database, state, warehouse::kMostKeys, [&](std::string_view line) { out.line(line); });
+  warehouse::each_unknown(*database, state, warehouse::kMostKeys, [&](std::string_view line) { out.line(line); });
   out.flush();
   return base::Exit::done;
 }

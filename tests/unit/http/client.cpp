@@ -101,6 +101,22 @@ TEST(Client, AnAnswerThatIsCutShortOrNeverComesIsAFailure) {
   EXPECT_EQ(slug_of({"GET", silent.url(), {}, {}, {}}, {1, 1}), "http_failed");
 }
 
+TEST(Client, WhatCameAsGzipIsGivenOutWithoutWhenThatWasAskedFor) {
+  // gzip of "hello".
+  const std::string_view gzip("\x1f\x8b\x08\0\0\0\0\0\0\x03\xcb\x48\xcd\xc9\xc9\x07\0\x86\xa6\x10\x36\x05\0\0\0", 25);
+  const std::string answer =
+      "HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 25\r\n\r\n" + std::string(gzip);
+  for (const bool compressed : {true, false}) {
+    Server server("\r\n\r\n", answer);
+    http::Client client;
+    http::Request request;
+    request.url = server.url();
+    request.compressed = compressed;
+    EXPECT_EQ(client.send(request).body, compressed ? "hello" : gzip);
+    EXPECT_EQ(server.asked().find("Accept-Encoding: gzip\r\n") != std::string::npos, compressed);
+  }
+}
+
 TEST(Client, OnlyHttpIsSpoken) {
   EXPECT_EQ(slug_of({"GET", "file:///etc/passwd", {}, {}, {}}), "bad_url");
   EXPECT_EQ(slug_of({"GET", "not an address", {}, {}, {}}), "bad_url");

@@ -15,7 +15,7 @@ class FoldTest : public ::testing::Test {
   FoldTest() : schema_(test::schema({"id:int8", "note:text", "weight:int4"})) {
     const auto first = warehouse::first_shape(schema_, "public.t", "t");
     mapping_ = warehouse::mapping_of(first.shape, schema_, first.column);
-    fold_ = std::make_unique<warehouse::Fold>(first.shape);
+    fold_ = std::make_unique<warehouse::Fold>(first.shape, warehouse::sqlite_dialect());
     fold_->use(mapping_);
   }
   bool add(std::string_view op, std::uint64_t seq, const std::string& rest) {

@@ -8,10 +8,10 @@
 #include <vector>
 
 #include "change/line.hpp"
+#include "engine/sqlite.hpp"
 #include "warehouse/fold.hpp"
 #include "warehouse/history.hpp"
 #include "warehouse/shape.hpp"
-#include "warehouse/sqlite.hpp"
 #include "warehouse/statements.hpp"
 #include "warehouse/writer.hpp"
 
@@ -61,7 +61,7 @@ class Table {
     const warehouse::Statements statements(warehouse::sqlite_dialect(), shape);
     database.run(statements.create_table());
     database.run(statements.create_view());
-    fold = std::make_unique<warehouse::Fold>(shape);
+    fold = std::make_unique<warehouse::Fold>(shape, warehouse::sqlite_dialect());
     fold->use(mapping);
     writer = std::make_unique<warehouse::Writer>(database, shape);
     if (!with_history) return;
@@ -77,7 +77,7 @@ class Table {
       flush();
       cut = {line.lsn_value().value, line.seq};
       writer->mark_older(line.lsn_value(), static_cast<std::int64_t>(line.seq), 't', line.ts, kLoadedAt);
-      if (history) history->end_older(line.lsn_value(), static_cast<std::int64_t>(line.seq), 't', line.ts, kLoadedAt);
+      if (history) history->end_older(line.lsn_value(), static_cast<std::int64_t>(line.seq), 't', line.ts);
       return true;
     }
     const std::uint64_t lsn = line.lsn_value().value;
@@ -97,12 +97,12 @@ class Table {
     for (const std::string& row : rows) add(line("r", lsn, 0, row));
     flush();
     writer->mark_older(base::Lsn{lsn}, -1, 'd', "2026-11-22T10:00:00.000000Z", kLoadedAt);
-    if (history) history->end_older(base::Lsn{lsn}, -1, 'd', "2026-11-22T10:00:00.000000Z", kLoadedAt);
+    if (history) history->end_older(base::Lsn{lsn}, -1, 'd', "2026-11-22T10:00:00.000000Z");
   }
   /// Each row `a|b|c`, one a line; null is empty.
   std::string query(const std::string& sql) {
     std::string out;
-    warehouse::Statement statement = database.prepare(sql);
+    engine::Statement statement = database.prepare(sql);
     while (statement.step()) {
       for (int i = 0; i < statement.columns(); ++i) out += (i > 0 ? "|" : "") + statement.text_at(i);
       out += "\n";
@@ -117,7 +117,7 @@ class Table {
   }
   std::string alive() { return query("SELECT * FROM t ORDER BY id"); }
 
-  warehouse::Database database;
+  engine::Sqlite database;
   warehouse::Shape shape;
   warehouse::Mapping mapping;
   std::unique_ptr<warehouse::Fold> fold;

@@ -114,6 +114,7 @@ Response Client::send(const Request& request) {
   set(CURLOPT_LOW_SPEED_LIMIT, 1L);
   set(CURLOPT_LOW_SPEED_TIME, patience_.stall_s);
   set(CURLOPT_TCP_KEEPALIVE, 1L);
+  if (request.compressed) set(CURLOPT_ACCEPT_ENCODING, "gzip");
   set(CURLOPT_WRITEFUNCTION, &take_body);
   set(CURLOPT_WRITEDATA, &exchange);
   set(CURLOPT_HEADERFUNCTION, &take_header);

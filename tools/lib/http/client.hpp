@@ -15,12 +15,14 @@ namespace http {
 /// url      whole, its path and query in the encoding in which they were signed: sent as it is
 /// headers  `Name: value` each
 /// body     of PUT and POST; file: sent instead, when it names one
+/// compressed  the answer may come as gzip; it is given out without
 struct Request {
   std::string method = "GET";
   std::string url;
   std::vector<std::string> headers;
   std::string_view body = {};
   std::string file = {};
+  bool compressed = false;
 };
 
 /// headers  names in small letters

@@ -135,6 +135,13 @@ std::int64_t Result::number(std::size_t row, std::size_t column) const {
   return value;
 }
 
+std::int64_t Result::affected() const {
+  const std::string_view digits = PQcmdTuples(result_.get());
+  std::int64_t value = 0;
+  std::from_chars(digits.data(), digits.data() + digits.size(), value);
+  return value;
+}
+
 // --- the session ---
 
 struct Connection::State {
@@ -374,6 +381,18 @@ std::uint64_t Connection::copy_out(const std::string& statement, const char* doi
         return pieces;
     }
   }
+}
+
+// Rows are sent while the connection blocks: the server takes them as fast as it can, and answers at the end.
+void Connection::copy_in(const std::string& statement, const char* doing) { query(statement, doing); }
+
+void Connection::put_copy(std::string_view bytes, const char* doing) {
+  if (PQputCopyData(state_->conn, bytes.data(), static_cast<int>(bytes.size())) != 1) lost(doing);
+}
+
+std::int64_t Connection::end_copy(const char* doing) {
+  if (PQputCopyEnd(state_->conn, nullptr) != 1) lost(doing);
+  return finish(doing).affected();
 }
 
 // --- a replication stream ---

@@ -34,6 +34,8 @@ class Result {
   [[nodiscard]] std::string_view text(std::size_t row, std::size_t column) const;
   /// err  bug/not_a_number when the text is not a whole number: for counts and ids that the catalog gives
   [[nodiscard]] std::int64_t number(std::size_t row, std::size_t column) const;
+  /// out  rows that the statement inserted, changed or removed; 0 for one that does not
+  [[nodiscard]] std::int64_t affected() const;
   /// out  the text is `t`
   [[nodiscard]] bool truth(std::size_t row, std::size_t column) const { return text(row, column) == "t"; }
 
@@ -96,6 +98,12 @@ class Connection {
   /// The view lives until `row` returns. out  number of pieces
   std::uint64_t copy_out(const std::string& statement, const char* doing,
                          const std::function<void(std::string_view row)>& row);
+
+  /// Begins COPY ... FROM STDIN: then rows in text form by put_copy, in pieces of any size, then end_copy.
+  void copy_in(const std::string& statement, const char* doing);
+  void put_copy(std::string_view bytes, const char* doing);
+  /// out  rows that the server took
+  std::int64_t end_copy(const char* doing);
 
   // --- a replication stream (Mode::replication) ---
 

@@ -7,6 +7,7 @@
 #include "base/failure.hpp"
 #include "json/write.hpp"
 #include "warehouse/statements.hpp"
+#include "warehouse/unknown.hpp"
 
 namespace warehouse {
 namespace {
@@ -30,7 +31,7 @@ std::string unquoted(std::string_view name) {
   return parsed ? parsed->name : std::string(name);
 }
 
-Erased erase_column(Database& database, State& state, const Table& table, const Erasure& erasure) {
+Erased erase_column(engine::Database& database, State& state, const Table& table, const Erasure& erasure) {
   const Shape& shape = table.shape;
   Erased erased;
   for (std::size_t i = 0; i < shape.columns.size(); ++i) {
@@ -43,7 +44,7 @@ Erased erase_column(Database& database, State& state, const Table& table, const 
           .at_table(shape.table);
     }
     erased.holds = true;
-    const Statements statements(sqlite_dialect(), shape);
+    const Statements statements(dialect_of(database.kind()), shape);
     if (!shape.key.empty()) {
       erased.rows += database.prepare(statements.erase_column(i), shape.table).run();
       if (erasure.backfill && !column.dropped) {
@@ -51,30 +52,38 @@ Erased erase_column(Database& database, State& state, const Table& table, const 
       }
     }
     if (table.history) erased.versions += database.prepare(statements.erase_history_column(i), shape.table).run();
-    Statement quarantined =
+    engine::Statement quarantined =
         database.prepare("DELETE FROM _cdc_quarantine WHERE \"table\"=?1 AND \"column\"=?2", shape.table);
     erased.quarantined += quarantined.text(1, shape.table).text(2, column.name).run();
   }
-  if (erasure.backfill && erased.holds && !shape.key.empty()) {
-    Statement count = database.prepare(Statements(sqlite_dialect(), shape).count_unknown(), shape.table);
-    count.step();
-    const auto unknown = static_cast<std::uint64_t>(count.integer_at(0));
-    count.reset();
-    state.set_unknown(shape.table, unknown, true);
-  }
+  if (erasure.backfill && erased.holds && !shape.key.empty()) state.count_unknown(shape);
   return erased;
 }
 
-Erased erase_person(Database& database, const Table& table, const Erasure& erasure) {
+// What waits in quarantine for the rows in which a column holds the value: found by their keys, as the fold has written them.
+std::int64_t erase_quarantine(engine::Database& database, const Shape& shape, const std::string& keys_with,
+                              const std::string& value) {
+  std::int64_t erased = 0;
+  std::vector<std::string> keys;
+  engine::Statement rows = database.prepare(keys_with, shape.table);
+  rows.text(1, value);
+  while (rows.step()) keys.push_back(quarantine_key(shape, rows, 0));
+  rows.reset();
+  engine::Statement quarantined =
+      database.prepare("DELETE FROM _cdc_quarantine WHERE \"table\"=?1 AND \"key\"=?2", shape.table);
+  for (const std::string& key : keys) erased += quarantined.text(1, shape.table).text(2, key).run();
+  return erased;
+}
+
+Erased erase_person(engine::Database& database, const Table& table, const Erasure& erasure) {
   const Shape& shape = table.shape;
   Erased erased;
   for (std::size_t i = 0; i < shape.columns.size(); ++i) {
     if (shape.columns[i].source.name != erasure.column) continue;
     erased.holds = true;
-    const Statements statements(sqlite_dialect(), shape);
+    const Statements statements(dialect_of(database.kind()), shape);
     if (!shape.key.empty()) {
-      Statement quarantined = database.prepare(statements.erase_quarantine_of(i), shape.table);
-      erased.quarantined += quarantined.text(1, shape.table).text(2, erasure.value).run();
+      erased.quarantined += erase_quarantine(database, shape, statements.keys_with(i), erasure.value);
     }
     // History first: the rows' keys tell which versions are theirs.
     if (table.history)
@@ -126,17 +135,18 @@ std::vector<Erasure> read_erasures(std::string_view text, const std::string& fil
   return erasures;
 }
 
-Erased erase(Database& database, State& state, const Erasure& erasure) {
+Erased erase(engine::Database& database, State& state, const Erasure& erasure) {
   const Table* table = state.find(erasure.table);
   if (table == nullptr) return {};
   return erasure.what == Erasure::What::person ? erase_person(database, *table, erasure)
                                                : erase_column(database, state, *table, erasure);
 }
 
-void scrub(Database& database) {
+void scrub(engine::Database& database) {
+  if (database.kind() != engine::Kind::sqlite) return;
   // What was overwritten lies in free pages and in the log until the file is written anew and the log is emptied.
   database.run("VACUUM");
-  Statement checkpoint = database.prepare("PRAGMA wal_checkpoint(TRUNCATE)");
+  engine::Statement checkpoint = database.prepare("PRAGMA wal_checkpoint(TRUNCATE)");
   const bool answered = checkpoint.step();
   if (!answered || checkpoint.integer_at(0) != 0) {
     throw Failure(

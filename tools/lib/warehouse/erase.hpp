@@ -6,7 +6,7 @@
 #include <string_view>
 #include <vector>
 
-#include "warehouse/sqlite.hpp"
+#include "engine/database.hpp"
 #include "warehouse/state.hpp"
 
 namespace warehouse {
@@ -41,9 +41,9 @@ struct Erased {
 
 /// Within a transaction.
 /// err  refused/key_erased for a column of the key: rows could not be told apart any more
-[[nodiscard]] Erased erase(Database& database, State& state, const Erasure& erasure);
+[[nodiscard]] Erased erase(engine::Database& database, State& state, const Erasure& erasure);
 
 /// Outside of a transaction: nothing of what was taken out stays in a page of the file.
-void scrub(Database& database);
+void scrub(engine::Database& database);
 
 }  // namespace warehouse

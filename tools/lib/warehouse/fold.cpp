@@ -55,8 +55,13 @@ std::uint64_t prefix_of(std::string_view key) {
 
 }  // namespace
 
-Fold::Fold(const Shape& shape) : width_(shape.columns.size()), key_(shape.key) {
-  for (const TableColumn& column : shape.columns) kinds_.push_back(column.kind);
+Fold::Fold(const Shape& shape, const Dialect& dialect)
+    : width_(shape.columns.size()), key_(shape.key), dialect_(dialect) {
+  columns_.reserve(width_);
+  for (const TableColumn& column : shape.columns) {
+    kinds_.push_back(column.kind);
+    limited_.push_back(dialect.limited(column) ? &columns_.emplace_back(column) : nullptr);
+  }
   said_.resize(width_);
   after_.resize(width_);
   before_.resize(width_);
@@ -126,10 +131,15 @@ void Fold::read_names(const change::Line& line, const json::Token* array, Said s
   }
 }
 
+bool Fold::fits(std::size_t column, std::string_view raw) const {
+  return warehouse::fits(kinds_[column], raw) && (limited_[column] == nullptr || dialect_.fits(*limited_[column], raw));
+}
+
 bool Fold::encode_key(const std::vector<Slice>& from, std::string& into) const {
   into.clear();
   for (const std::uint32_t column : key_) {
     if (from[column].begin == nullptr || !append_key(into, kinds_[column], from[column].view())) return false;
+    if (limited_[column] != nullptr && !dialect_.fits(*limited_[column], from[column].view())) return false;
   }
   return true;
 }
@@ -201,7 +211,7 @@ void Fold::set(std::uint32_t index, std::size_t column, std::string_view raw, co
     cell = kNullCell;
     return;
   }
-  if (!fits(kinds_[column], raw)) {
+  if (!fits(column, raw)) {
     unfit_.push_back({static_cast<std::int32_t>(column), std::string(line.lsn), line.seq, change::text_of(line.op)[0],
                       key_json(after_), std::string(raw)});
     cell = kUnknown;

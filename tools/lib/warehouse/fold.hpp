@@ -12,6 +12,7 @@
 
 #include "base/ids.hpp"
 #include "change/line.hpp"
+#include "warehouse/dialect.hpp"
 #include "warehouse/shape.hpp"
 
 namespace warehouse {
@@ -72,8 +73,9 @@ struct Unfit {
 
 class Fold {
  public:
-  /// in   shape  of the table, copied in what is needed. Without a key there is one net row, good for one line at a time
-  explicit Fold(const Shape& shape);
+  /// in   shape    of the table, copied in what is needed. Without a key there is one net row, good for one line at a time
+  ///      dialect  of the engine whose types have to hold the values
+  explicit Fold(const Shape& shape, const Dialect& dialect);
 
   /// Lines from here on are written in this version. in  mapping  outlives its use
   void use(const Mapping& mapping);
@@ -118,6 +120,7 @@ class Fold {
   std::int32_t column_of(std::string_view name);
   void read_members(const change::Line& line, const json::Token* object, std::vector<Slice>& into, bool mark);
   void read_names(const change::Line& line, const json::Token* array, Said said);
+  [[nodiscard]] bool fits(std::size_t column, std::string_view raw) const;
   bool encode_key(const std::vector<Slice>& row, std::string& into) const;
   std::uint32_t find(std::string_view key) const;
   void put_slot(std::uint32_t index);
@@ -139,6 +142,9 @@ class Fold {
   std::size_t width_;
   std::vector<Kind> kinds_;
   std::vector<std::uint32_t> key_;
+  const Dialect& dialect_;
+  std::vector<const TableColumn*> limited_;  // columns whose type does not hold every value of their kind, others null
+  std::vector<TableColumn> columns_;         // of those
   const Mapping* mapping_ = nullptr;
   std::unordered_map<std::string_view, std::int32_t> by_name_;
   std::size_t hint_ = 0;

@@ -18,11 +18,14 @@ bool before(std::string_view lsn, std::int64_t seq, std::string_view other_lsn, 
 
 }  // namespace
 
-History::History(Database& database, Shape shape)
+History::History(engine::Database& database, Shape shape)
+    : History(database, std::move(shape), dialect_of(database.kind())) {}
+
+History::History(engine::Database& database, Shape shape, const Dialect& dialect)
     : database_(database),
       shape_(std::move(shape)),
       statements_(sqlite_dialect(), shape_),
-      fold_(shape_),
+      fold_(shape_, dialect),
       quoted_names_(quoted_names(shape_)) {}
 
 std::vector<Unfit> History::take_unfit() { return std::exchange(unfit_, {}); }
@@ -85,7 +88,7 @@ std::int64_t History::add_version(std::uint32_t index, const Version* kept_from,
     if (add_.size() >= kMostStatements) add_.clear();
     found = add_.emplace(kept, database_.prepare(statements_.add_version(kept), shape_.table)).first;
   }
-  Statement& statement = found->second;
+  engine::Statement& statement = found->second;
   const std::string lsn = base::format(base::Lsn{net.lsn});
   const std::string_view since = std::max(fold_.ts(net), not_before);
   const std::string list = list_of(quoted_names_, unknown);
@@ -163,7 +166,7 @@ void History::fill(const Version& version, std::uint32_t index) {
   }
   const std::string list = list_of(quoted_names_, unknown);
   if (list == version.unknown) return;
-  Statement statement = database_.prepare(statements_.fill_version(written), shape_.table);
+  engine::Statement statement = database_.prepare(statements_.fill_version(written), shape_.table);
   list.empty() ? statement.null(number(Own::unknown)) : statement.text(number(Own::unknown), list);
   statement.integer(number(Own::extra), version.number);
   for (std::size_t i = 0; i < cells.size(); ++i) {
@@ -195,13 +198,8 @@ bool History::add(const change::Line& line, std::string_view loaded_at) {
   return fitted;
 }
 
-void History::end_older(base::Lsn lsn, std::int64_t seq, char op, std::string_view ts, std::string_view loaded_at) {
-  (void)loaded_at;
-  const std::string position = base::format(lsn);
-  Statement statement = database_.prepare(statements_.end_older(op == 'd'), shape_.table);
-  statement.text(number(Own::lsn), position).integer(number(Own::seq), seq).text(number(Own::committed_at), ts);
-  statement.text(number(Own::op), {&op, 1});
-  statement.run();
+void History::end_older(base::Lsn lsn, std::int64_t seq, char op, std::string_view ts) {
+  end_older_versions(database_, shape_, lsn, seq, op, ts);
 }
 
 }  // namespace warehouse

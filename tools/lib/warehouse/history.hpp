@@ -10,37 +10,26 @@
 #include <vector>
 
 #include "change/line.hpp"
+#include "engine/database.hpp"
 #include "warehouse/fold.hpp"
-#include "warehouse/sqlite.hpp"
 #include "warehouse/statements.hpp"
+#include "warehouse/table_writer.hpp"
 #include "warehouse/writer.hpp"
 
 namespace warehouse {
 
-class History {
+class History final : public TableHistory {
  public:
-  /// in   shape  of a table whose history table exists
-  History(Database& database, Shape shape);
-  History(const History&) = delete;
-  History& operator=(const History&) = delete;
+  History(engine::Database& database, Shape shape);
+  /// For the table of another engine, which takes fewer values. in  dialect  its
+  History(engine::Database& database, Shape shape, const Dialect& dialect);
 
-  void use(const Mapping& mapping) { fold_.use(mapping); }
-
-  /// Before copied rows: whether every transaction below their position has been taken. Then a version that covers it is theirs too; else
-  /// lines between may be missing, and the copied row is a version of its own.
-  void stream_passed(bool passed) { stream_passed_ = passed; }
-
-  /// Takes one c, u, d or r line, in stream order. A line that is not newer than its key's last version changes nothing; a copied row older
-  /// than all versions becomes the first one, and fills what is unknown in those after it.
-  ///
-  /// out  false: the row's key is unfit (the current table's fold keeps the line; without a key it always fits)
-  bool add(const change::Line& line, std::string_view loaded_at);
-
-  /// Ends open versions that began before (lsn, seq): a truncate (op t), or rows that a finished copy did not see (op d, seq -1).
-  void end_older(base::Lsn lsn, std::int64_t seq, char op, std::string_view ts, std::string_view loaded_at);
-
-  /// Unfit values of the lines since the last call.
-  [[nodiscard]] std::vector<Unfit> take_unfit();
+  void use(const Mapping& mapping) override { fold_.use(mapping); }
+  void stream_passed(bool passed) override { stream_passed_ = passed; }
+  bool add(const change::Line& line, std::string_view loaded_at) override;
+  void flush(std::string_view) override {}
+  void end_older(base::Lsn lsn, std::int64_t seq, char op, std::string_view ts) override;
+  [[nodiscard]] std::vector<Unfit> take_unfit() override;
 
  private:
   struct Version {
@@ -68,16 +57,16 @@ class History {
   void end_like_before(std::int64_t number, const Place& place);
   [[nodiscard]] int number(Own own) const { return static_cast<int>(parameter_of(shape_, own)); }
 
-  Database& database_;
+  engine::Database& database_;
   Shape shape_;
   Statements statements_;
   Fold fold_;
   std::vector<std::string> quoted_names_;
   std::vector<Unfit> unfit_;
   bool stream_passed_ = false;
-  Statement versions_;
-  Statement end_;
-  std::map<Columns, Statement> add_;
+  engine::Statement versions_;
+  engine::Statement end_;
+  std::map<Columns, engine::Statement> add_;
 };
 
 }  // namespace warehouse

@@ -11,6 +11,7 @@
 #include "logging/event.hpp"
 #include "stage/names.hpp"
 #include "warehouse/statements.hpp"
+#include "warehouse/work.hpp"
 
 namespace warehouse {
 namespace {
@@ -29,26 +30,11 @@ std::string json_string(std::string_view text) {
 
 }  // namespace
 
-/// One table within one transaction.
-///
-/// mappings  of the schema versions in it, in stream order; used: index of the one in use
-/// last      position of the last line, for the order
-struct Loader::Work {
-  Table* table = nullptr;
-  std::vector<Mapping> mappings;
-  std::size_t used = 0;
-  std::unique_ptr<Fold> fold;
-  std::unique_ptr<History> history;
-  Writer* writer = nullptr;
-  std::string last_lsn;
-  std::uint64_t last_seq = 0;
-  bool is_copy = false;
-};
-
-Loader::Loader(stage::Log& log, Database& database, LoaderOptions options, std::function<std::int64_t()> clock,
+Loader::Loader(stage::Log& log, engine::Database& database, LoaderOptions options, std::function<std::int64_t()> clock,
                std::function<bool()> stop)
     : log_(log),
       database_(database),
+      dialect_(dialect_of(database.kind())),
       options_(options),
       clock_(std::move(clock)),
       stop_(std::move(stop)),
@@ -59,17 +45,11 @@ Loader::~Loader() = default;
 std::string Loader::now() const { return base::format(base::Time{clock_()}); }
 
 // Begins a transaction; when another loader has written since the last one, what is known of the warehouse is read again.
-void Loader::begin(std::unique_ptr<Transaction>& transaction) {
-  transaction = std::make_unique<Transaction>(database_);
-  Statement version = database_.prepare("PRAGMA data_version");
-  version.step();
-  const std::int64_t now_at = version.integer_at(0);
-  version.reset();
-  if (now_at != data_version_) {
-    writers_.clear();
-    state_->reload();
-    data_version_ = now_at;
-  }
+void Loader::begin(std::unique_ptr<engine::Transaction>& transaction) {
+  transaction = std::make_unique<engine::Transaction>(database_);
+  if (!transaction->stale()) return;
+  writers_.clear();
+  state_->reload();
 }
 
 void Loader::check_belongs(const stage::Common& manifest) const {
@@ -84,7 +64,7 @@ void Loader::check_belongs(const stage::Common& manifest) const {
 
 // A manifest names the one before it; the warehouse knows which that was.
 void Loader::check_chain(const stage::Epoch& epoch) {
-  Statement last = database_.prepare("SELECT manifest_sha256 FROM _cdc_epochs WHERE era=?1 AND \"to\"=?2");
+  engine::Statement last = database_.prepare("SELECT manifest_sha256 FROM _cdc_epochs WHERE era=?1 AND \"to\"=?2");
   last.integer(1, static_cast<std::int64_t>(epoch.era)).copied_text(2, base::format(epoch.from));
   if (last.step() && !epoch.prev.empty() && last.view_at(0) != epoch.prev) {
     throw Failure(Exit::refused, "broken_chain", "the epoch does not follow the one that the warehouse has applied")
@@ -97,7 +77,8 @@ void Loader::check_chain(const stage::Epoch& epoch) {
 void Loader::check_standing() {
   const auto& position = state_->position();
   if (!position) return;
-  Statement last = database_.prepare("SELECT \"from\", manifest_sha256 FROM _cdc_epochs WHERE era=?1 AND \"to\"=?2");
+  engine::Statement last =
+      database_.prepare("SELECT \"from\", manifest_sha256 FROM _cdc_epochs WHERE era=?1 AND \"to\"=?2");
   last.integer(1, static_cast<std::int64_t>(position->era)).copied_text(2, base::format(position->applied_to));
   bool same = true;
   if (last.step()) {
@@ -116,7 +97,7 @@ void Loader::begin_position(const stage::Identity& identity) {
   if (state_->position()) return;
   const auto start = log_.start();
   if (!start) return;
-  std::unique_ptr<Transaction> transaction;
+  std::unique_ptr<engine::Transaction> transaction;
   begin(transaction);
   state_->begin_at({identity.system_id, identity.era, *start}, now());
   transaction->commit();
@@ -139,6 +120,7 @@ void Loader::run(const std::function<void(const Totals&)>& on_progress) {
     begin_position(*identity_);
     more = load_chunks(on_progress);
     more = load_epochs(on_progress) || more;
+    more = mend_tables(on_progress) || more;
   }
 }
 
@@ -146,7 +128,7 @@ bool Loader::load_chunks(const std::function<void(const Totals&)>& on_progress) 
   bool any = false;
   for (const std::string& object : log_.chunks()) {
     if (stop_()) return any;
-    if (state_->has_chunk(object)) continue;
+    if (state_->has_chunk(object) || is_waiting(object)) continue;
     if (load_chunk(object)) {
       any = true;
       on_progress(totals_);
@@ -160,54 +142,78 @@ bool Loader::load_epochs(const std::function<void(const Totals&)>& on_progress) 
   while (state_->position() && !stop_()) {
     const auto stored = log_.next(state_->position()->applied_to);
     if (!stored) break;
-    any = load_epoch(*stored) || any;
+    try {
+      any = load_epoch(*stored) || any;
+    } catch (const Failure& failure) {
+      if (!stall(failure)) throw;
+    }
     on_progress(totals_);
   }
   return any;
 }
 
 void Loader::create(const Table& table) {
-  const Statements statements(sqlite_dialect(), table.shape);
+  const Statements statements(dialect_, table.shape);
   if (!table.shape.key.empty()) {
-    database_.run(statements.create_table());
-    database_.run(statements.create_view());
+    database_.define(statements.create_table());
+    database_.define(statements.create_view());
   }
   if (table.history) {
-    database_.run(statements.create_history());
-    if (!table.shape.key.empty()) database_.run(statements.create_history_index());
+    database_.define(statements.create_history());
+    if (const std::string index = statements.create_history_index(); !table.shape.key.empty() && !index.empty()) {
+      database_.define(index);
+    }
   }
+}
+
+// Where definitions are not part of the transaction, an attempt that failed may have left the new name behind.
+bool Loader::is_renamed(const std::string& table, const std::string& old_name) {
+  if (!database_.deferred()) return false;
+  const std::vector<std::string> columns = database_.columns_of(table);
+  return std::find(columns.begin(), columns.end(), old_name) == columns.end();
 }
 
 // in  old      as the warehouse has it
 //     now      what it shall be: the same columns, some under other names, then more
 //     unknown  for each column of `now`: what is right in it is not known in rows that are there
 void Loader::alter(const Table& old, const Shape& now_shape, const std::vector<bool>& unknown) {
-  const Statements statements(sqlite_dialect(), now_shape);
+  const Statements statements(dialect_, now_shape);
   const bool current = !now_shape.key.empty();
-  if (current) database_.run(statements.drop_view());
+  if (current) database_.define(statements.drop_view());
   for (std::uint32_t i = 0; i < now_shape.columns.size(); ++i) {
     const bool is_new = i >= old.shape.columns.size();
     const std::string name = json_string(now_shape.columns[i].name);
     if (is_new) {
-      if (current) database_.run(statements.add_column(i));
-      if (old.history) database_.run(statements.add_history_column(i));
+      if (current) database_.define(statements.add_column(i));
+      if (old.history) database_.define(statements.add_history_column(i));
     } else if (now_shape.columns[i].name != old.shape.columns[i].name) {
       const std::string& old_name = old.shape.columns[i].name;
       const std::string quoted = json_string(old_name);
       if (current) {
-        database_.run(statements.rename_column(old_name, i));
+        if (!is_renamed(old.shape.name, old_name)) database_.define(statements.rename_column(old_name, i));
         database_.prepare(statements.rename_unknown(), now_shape.table).text(1, quoted).text(2, name).run();
       }
       if (old.history) {
-        database_.run(statements.rename_history_column(old_name, i));
+        if (!is_renamed(statements.history_name(), old_name))
+          database_.define(statements.rename_history_column(old_name, i));
         database_.prepare(statements.rename_history_unknown(), now_shape.table).text(1, quoted).text(2, name).run();
+      }
+    }
+    if (!is_new && dialect_.type_of(now_shape.columns[i]) != dialect_.type_of(old.shape.columns[i])) {
+      const std::string column = dialect_.quote(now_shape.columns[i].name);
+      for (const bool history : {false, true}) {
+        if (history ? !old.history : !current) continue;
+        const std::string table = dialect_.quote(history ? statements.history_name() : now_shape.name);
+        for (const std::string& step : dialect_.retype(table, column, dialect_.type_of(now_shape.columns[i]))) {
+          database_.define(step);
+        }
       }
     }
     if (!unknown[i]) continue;
     if (current) database_.prepare(statements.add_unknown(), now_shape.table).text(1, name).run();
     if (old.history && is_new) database_.prepare(statements.add_history_unknown(), now_shape.table).text(1, name).run();
   }
-  if (current) database_.run(statements.create_view());
+  if (current) database_.define(statements.create_view());
 }
 
 // Makes the table fit its schema lines.
@@ -234,8 +240,8 @@ bool Loader::prepare(Work& work, std::string_view name, const std::vector<std::s
     const State::Names names = state_->names_for(name, versions[0].relid);
     next.shape = first_shape(versions[0], names.name, names.view).shape;
     next.history = options_.history || next.shape.key.empty();
-    if (const auto other = state_->table_with_relid(versions[0].relid, name))
-      parked = "the table was called " + *other + " before";
+    const auto other = state_->table_with_relid(versions[0].relid, name);
+    if (other && !state_->begins_anew(name)) parked = "the table was called " + *other + " before";
   } else {
     next = *work.table;
   }
@@ -280,10 +286,10 @@ bool Loader::prepare(Work& work, std::string_view name, const std::vector<std::s
   }
   if (begins_history) {
     next.history = true;
-    const Statements statements(sqlite_dialect(), next.shape);
-    database_.run(statements.create_history());
-    database_.run(statements.create_history_index());
-    database_.run(statements.seed_history());
+    const Statements statements(dialect_, next.shape);
+    database_.define(statements.create_history());
+    if (const std::string index = statements.create_history_index(); !index.empty()) database_.define(index);
+    database_.define(statements.seed_history());
   }
   if (changed || begins_history) work.table = &state_->save(next);
   for (std::size_t i = 0; i < versions.size(); ++i) {
@@ -297,10 +303,10 @@ bool Loader::prepare(Work& work, std::string_view name, const std::vector<std::s
     columns[i].resize(versions[i].columns.size(), -1);
     work.mappings.push_back(mapping_of(shape, versions[i], columns[i]));
   }
-  work.fold = std::make_unique<Fold>(shape);
+  work.fold = std::make_unique<Fold>(shape, dialect_);
   work.fold->use(work.mappings[0]);
   if (work.table->history) {
-    work.history = std::make_unique<History>(database_, shape);
+    work.history = make_history(database_, shape);
     work.history->use(work.mappings[0]);
   }
   if (!shape.key.empty()) {
@@ -314,7 +320,7 @@ bool Loader::prepare(Work& work, std::string_view name, const std::vector<std::s
 // are. Between two looks at them: one that is gone took its rows along, one that lies in another file was truncated or written anew,
 // one that was attached may have brought rows.
 void Loader::compare_leaves(std::string_view name, const change::Schema& version, const std::string& line) {
-  const std::optional<change::Schema> before = state_->last_with("leaves", name);
+  const std::optional<change::Schema> before = state_->last_with_leaves(std::string(name));
   if (before && (version.lsn <= before->lsn || *version.leaves == *before->leaves)) return;
   state_->save_version(version, line);
   if (!before) return;
@@ -349,7 +355,7 @@ void Loader::compare_leaves(std::string_view name, const change::Schema& version
 // written anew (VACUUM FULL), or the log told of it (TRUNCATE).
 void Loader::compare_file(const Work& work, const change::Schema& version, const std::string& line) {
   const std::string& name = version.table;
-  const std::optional<change::Schema> before = state_->last_with("file", name);
+  const std::optional<change::Schema> before = state_->last_with_file(name);
   if (before && version.lsn <= before->lsn) return;
   state_->save_version(version, line);
   // A table that was never looked at and came by itself began in a file of its own number, with no column altered since.
@@ -372,11 +378,11 @@ void Loader::compare_file(const Work& work, const change::Schema& version, const
                  {{"err", "table_doubted"}, {"table", name}, {"lsn", base::format(version.lsn)}});
 }
 
-Writer& Loader::writer(const Table& table) {
+TableWriter& Loader::writer(const Table& table) {
   const auto found = writers_.find(table.shape.table);
   if (found != writers_.end()) return *found->second;
   if (writers_.size() >= kMostWriters) writers_.clear();
-  return *writers_.emplace(table.shape.table, std::make_unique<Writer>(database_, table.shape)).first->second;
+  return *writers_.emplace(table.shape.table, make_writer(database_, table.shape)).first->second;
 }
 
 void Loader::quarantine(const Work& work, const std::vector<Unfit>& unfit, std::string_view loaded_at) {
@@ -390,6 +396,7 @@ void Loader::quarantine(const Work& work, const std::vector<Unfit>& unfit, std::
 }
 
 void Loader::flush(Work& work, std::string_view loaded_at) {
+  if (work.history) work.history->flush(loaded_at);
   if (work.writer != nullptr && !work.fold->empty()) work.writer->write(*work.fold, work.table->cut, loaded_at);
   quarantine(work, work.fold->unfit(), loaded_at);
   work.fold->clear();
@@ -397,9 +404,7 @@ void Loader::flush(Work& work, std::string_view loaded_at) {
 
 void Loader::finish(Work& work, std::string_view loaded_at) {
   flush(work, loaded_at);
-  if (work.writer != nullptr) {
-    state_->set_unknown(work.table->shape.table, work.writer->count_unknown(), work.writer->may_have_unknown());
-  }
+  if (work.writer != nullptr && work.writer->may_have_unknown()) state_->count_unknown(work.table->shape);
 }
 
 // The version in which a line is written: the last that begins at it or before.
@@ -453,6 +458,10 @@ void Loader::load_rows(Work& work, const std::vector<const stage::FileEntry*>& f
         work.last_seq = line.seq;
       }
       ++counts.rows;
+      if (line.lsn_value() < work.not_before) {
+        ++counts.applied;
+        continue;
+      }
       if (line.op == change::Op::truncate) {
         flush(work, loaded_at);
         const Cut cut{line.lsn_value().value, line.seq};
@@ -460,7 +469,7 @@ void Loader::load_rows(Work& work, const std::vector<const stage::FileEntry*>& f
         if (cut.lsn > had.lsn || (cut.lsn == had.lsn && cut.seq > had.seq)) {
           const auto seq = static_cast<std::int64_t>(line.seq);
           if (work.writer != nullptr) work.writer->mark_older(line.lsn_value(), seq, 't', line.ts, loaded_at);
-          if (work.history) work.history->end_older(line.lsn_value(), seq, 't', line.ts, loaded_at);
+          if (work.history) work.history->end_older(line.lsn_value(), seq, 't', line.ts);
           state_->set_cut(name, cut);
         }
         ++counts.applied;
@@ -474,11 +483,13 @@ void Loader::load_rows(Work& work, const std::vector<const stage::FileEntry*>& f
         if (work.writer == nullptr) {
           quarantine(work, work.history->take_unfit(), loaded_at);
           ++(fitted ? counts.applied : counts.quarantined);
+          if (work.history->bytes() > options_.window_bytes) work.history->flush(loaded_at);
           continue;
         }
       }
       ++(work.fold->add(line) ? counts.applied : counts.quarantined);
-      if (work.fold->bytes() > options_.window_bytes) flush(work, loaded_at);
+      const std::size_t waiting = work.history ? work.history->bytes() : 0;
+      if (work.fold->bytes() + waiting > options_.window_bytes) flush(work, loaded_at);
     }
   };
   for (const stage::FileEntry* entry : files) {
@@ -514,19 +525,27 @@ void Loader::load_messages(const std::vector<const stage::FileEntry*>& files, ba
 bool Loader::load_chunk(const std::string& object) {
   const stage::Chunk chunk = log_.chunk(object);
   check_belongs(chunk);
-  std::unique_ptr<Transaction> transaction;
+  std::unique_ptr<engine::Transaction> transaction;
   begin(transaction);
   if (state_->has_chunk(object)) return true;  // another loader's work
+  const Table* there = state_->find(chunk.table);
+  if (there != nullptr && !there->parked.empty()) {
+    waiting_chunks_[chunk.table].emplace(object, chunk);
+    return false;
+  }
+  const bool applied = apply_chunk(object, chunk);
+  transaction->commit();
+  if (!applied) waiting_chunks_[chunk.table].emplace(object, chunk);
+  return applied;
+}
+
+// out  false: the table was parked instead
+bool Loader::apply_chunk(const std::string& object, const stage::Chunk& chunk) {
   const std::string loaded_at = now();
   Work work;
   work.is_copy = true;
   const base::Lsn at = state_->position() ? state_->position()->applied_to : chunk.lsn;
-  const bool was_parked = state_->find(chunk.table) != nullptr && !state_->find(chunk.table)->parked.empty();
-  if (was_parked) return false;
-  if (!prepare(work, chunk.table, chunk.schemas, chunk.policy, at, loaded_at)) {
-    transaction->commit();
-    return false;
-  }
+  if (!prepare(work, chunk.table, chunk.schemas, chunk.policy, at, loaded_at)) return false;
   if (work.history) work.history->stream_passed(state_->position() && state_->position()->applied_to >= chunk.lsn);
   std::vector<const stage::FileEntry*> files;
   for (const stage::FileEntry& file : chunk.files) files.push_back(&file);
@@ -543,11 +562,10 @@ bool Loader::load_chunk(const std::string& object) {
     // changed on the way, which the stream tells.
     const std::string ts = chunk.ts.empty() ? loaded_at : chunk.ts;
     if (work.writer != nullptr) work.writer->mark_older(chunk.copy, -1, 'd', ts, loaded_at);
-    if (work.history && work.writer != nullptr) work.history->end_older(chunk.copy, -1, 'd', ts, loaded_at);
+    if (work.history && work.writer != nullptr) work.history->end_older(chunk.copy, -1, 'd', ts);
     state_->finish_copy(chunk.table, chunk.copy);
   }
   finish(work, loaded_at);
-  transaction->commit();
   ++totals_.chunks;
   totals_.counts.rows += counts.rows;
   totals_.counts.applied += counts.applied;
@@ -561,7 +579,7 @@ bool Loader::load_chunk(const std::string& object) {
 bool Loader::load_epoch(const stage::Stored& stored) {
   const stage::Epoch& epoch = stored.epoch;
   check_belongs(epoch);
-  std::unique_ptr<Transaction> transaction;
+  std::unique_ptr<engine::Transaction> transaction;
   begin(transaction);
   if (state_->position()->applied_to != epoch.from) return false;  // another loader was here: go on from where it is
   const std::string loaded_at = now();
@@ -593,7 +611,8 @@ bool Loader::load_epoch(const stage::Stored& stored) {
       Work work;
       if (table == stage::kMessages) {
         load_messages(parts, epoch.from, epoch.to, of_table);
-      } else if (prepare(work, table, schemas[table], epoch.policy, epoch.from, loaded_at)) {
+      } else if (!is_stalled(table, epoch.from, loaded_at) &&
+                 prepare(work, table, schemas[table], epoch.policy, epoch.from, loaded_at)) {
         load_rows(work, parts, epoch.from, epoch.to, of_table, loaded_at);
         if (!parts.empty()) finish(work, loaded_at);
       } else {

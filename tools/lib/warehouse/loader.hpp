@@ -7,17 +7,18 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "base/failure.hpp"
 #include "change/line.hpp"
+#include "engine/database.hpp"
 #include "stage/log.hpp"
 #include "warehouse/fold.hpp"
-#include "warehouse/history.hpp"
-#include "warehouse/sqlite.hpp"
 #include "warehouse/state.hpp"
-#include "warehouse/writer.hpp"
+#include "warehouse/table_writer.hpp"
 
 namespace warehouse {
 
@@ -42,7 +43,7 @@ class Loader {
   /// in   log, database  outlive the loader
   ///      clock          the wall clock, microseconds since 1970
   ///      stop           asked between transactions
-  Loader(stage::Log& log, Database& database, LoaderOptions options, std::function<std::int64_t()> clock,
+  Loader(stage::Log& log, engine::Database& database, LoaderOptions options, std::function<std::int64_t()> clock,
          std::function<bool()> stop);
   ~Loader();
 
@@ -66,12 +67,14 @@ class Loader {
   bool load_chunks(const std::function<void(const Totals&)>& on_progress);
   bool load_epochs(const std::function<void(const Totals&)>& on_progress);
   bool load_chunk(const std::string& object);
+  bool apply_chunk(const std::string& object, const stage::Chunk& chunk);
   bool load_epoch(const stage::Stored& stored);
   bool prepare(Work& work, std::string_view table, const std::vector<std::string>& schemas, std::string_view policy,
                base::Lsn at, std::string_view loaded_at);
   void compare_leaves(std::string_view name, const change::Schema& version, const std::string& line);
   void compare_file(const Work& work, const change::Schema& version, const std::string& line);
   void create(const Table& table);
+  bool is_renamed(const std::string& table, const std::string& old_name);
   void alter(const Table& old, const Shape& now, const std::vector<bool>& unknown);
   static void use_version_at(Work& work, const change::Line& line);
   void load_rows(Work& work, const std::vector<const stage::FileEntry*>& files, base::Lsn from, base::Lsn to,
@@ -80,22 +83,33 @@ class Loader {
   void flush(Work& work, std::string_view loaded_at);
   void finish(Work& work, std::string_view loaded_at);
   void quarantine(const Work& work, const std::vector<Unfit>& unfit, std::string_view loaded_at);
-  void begin(std::unique_ptr<Transaction>& transaction);
-  Writer& writer(const Table& table);
+  void begin(std::unique_ptr<engine::Transaction>& transaction);
+  TableWriter& writer(const Table& table);
+  // Tables that wait, and go on by themselves (catch_up.cpp).
+  bool stall(const base::Failure& failure);
+  bool is_stalled(const std::string& table, base::Lsn from, std::string_view loaded_at);
+  [[nodiscard]] bool is_waiting(const std::string& object) const;
+  bool mend_tables(const std::function<void(const Totals&)>& on_progress);
+  [[nodiscard]] std::optional<base::Lsn> whole_copy(const Table& table) const;
+  bool mend(const std::string& table, base::Lsn copy);
+  void begin_anew(const Table& old);
+  void catch_up(const std::string& table, base::Lsn from, base::Lsn not_before);
   void check_standing();
   void check_chain(const stage::Epoch& epoch);
 
   stage::Log& log_;
-  Database& database_;
+  engine::Database& database_;
+  const Dialect& dialect_;
   LoaderOptions options_;
   std::function<std::int64_t()> clock_;
   std::function<bool()> stop_;
   std::optional<stage::Identity> identity_;
   std::unique_ptr<State> state_;
-  std::map<std::string, std::unique_ptr<Writer>, std::less<>> writers_;
+  std::map<std::string, std::unique_ptr<TableWriter>, std::less<>> writers_;
   change::Parser parser_;
+  std::map<std::string, std::map<std::string, stage::Chunk>> waiting_chunks_;  // of parked tables, by object
+  std::set<std::string> stalled_;  // tables that somebody else held when they were to be written
   Totals totals_;
-  std::int64_t data_version_ = -1;
 };
 
 }  // namespace warehouse

@@ -135,20 +135,25 @@ std::vector<std::uint32_t> key_of(const change::Schema& schema) {
 
 bool same_folded(std::string_view a, std::string_view b) { return fold_case(a) == fold_case(b); }
 
-std::string free_name(std::string_view name, std::uint64_t number, const std::vector<std::string>& taken) {
+std::string free_name(std::string_view name, std::uint64_t number, const std::vector<std::string>& taken,
+                      std::size_t longest) {
   std::vector<std::string> folded;
   for (const std::string& one : taken) folded.push_back(fold_case(one));
   const auto is_free = [&](const std::string& candidate) {
     return std::find(folded.begin(), folded.end(), fold_case(candidate)) == folded.end();
   };
-  std::string candidate(name);
   const std::string start = fold_case(name);
   const bool ours = start.starts_with("_cdc_") || start.starts_with("sqlite_") || start.empty();
-  if (!ours && is_free(candidate)) return candidate;
+  if (!ours && name.size() <= longest && is_free(std::string(name))) return std::string(name);
   // "_cdc_x" must not begin with our prefix even with a number behind it.
-  candidate = (ours ? "x" : "") + std::string(name) + "__" + std::to_string(number);
-  while (!is_free(candidate)) candidate += "_";
-  return candidate;
+  const std::string whole = (ours ? "x" : "") + std::string(name);
+  std::string tail = "__" + std::to_string(number);
+  for (;; tail += "_") {
+    std::size_t size = std::min(whole.size(), longest - tail.size());
+    while (size < whole.size() && size > 0 && (static_cast<unsigned char>(whole[size]) & 0xC0) == 0x80) --size;
+    std::string candidate = whole.substr(0, size) + tail;
+    if (is_free(candidate)) return candidate;
+  }
 }
 
 bool is_widened(const change::Column& from, const change::Column& to) {

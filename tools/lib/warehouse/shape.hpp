@@ -127,7 +127,8 @@ struct Mapping {
 [[nodiscard]] bool same_folded(std::string_view a, std::string_view b);
 
 /// A name that does not collide with `taken` when ASCII case is folded, and does not look like one of ours: `name`, else
-/// `name__<number>`, else with more underscores.
-[[nodiscard]] std::string free_name(std::string_view name, std::uint64_t number, const std::vector<std::string>& taken);
+/// `name__<number>`, else with more underscores. A name of more than `longest` bytes is cut between characters and numbered.
+[[nodiscard]] std::string free_name(std::string_view name, std::uint64_t number, const std::vector<std::string>& taken,
+                                    std::size_t longest = 255);
 
 }  // namespace warehouse

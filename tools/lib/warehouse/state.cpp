@@ -2,43 +2,72 @@
 #include "warehouse/state.hpp"
 
 #include <algorithm>
+#include <array>
 
 #include "base/failure.hpp"
 #include "json/tokens.hpp"
+#include "warehouse/statements.hpp"
 
 namespace warehouse {
 namespace {
 
 using base::Exit;
 using base::Failure;
+using engine::Statement;
 
-constexpr const char* kCreate = R"sql(
-CREATE TABLE _cdc_format(version INTEGER NOT NULL) STRICT;
-INSERT INTO _cdc_format VALUES(1);
-CREATE TABLE _cdc_position(source TEXT PRIMARY KEY, system_id TEXT NOT NULL, era INTEGER NOT NULL, applied_to TEXT NOT NULL,
-  complete_to_time TEXT, loaded_at TEXT NOT NULL) STRICT;
-CREATE TABLE _cdc_epochs(era INTEGER NOT NULL, "from" TEXT NOT NULL, "to" TEXT NOT NULL, manifest_sha256 TEXT NOT NULL,
-  policy_sha256 TEXT, run TEXT NOT NULL, transactions INTEGER NOT NULL, rows INTEGER NOT NULL, applied_rows INTEGER NOT NULL,
-  quarantined_rows INTEGER NOT NULL, waiting_rows INTEGER NOT NULL, last_ts TEXT, loaded_at TEXT NOT NULL,
-  PRIMARY KEY(era, "from")) STRICT;
-CREATE TABLE _cdc_tables("table" TEXT PRIMARY KEY, relid INTEGER NOT NULL, name TEXT NOT NULL UNIQUE, "view" TEXT NOT NULL UNIQUE,
-  lsn TEXT NOT NULL, has_key INTEGER NOT NULL, history INTEGER NOT NULL, parked TEXT, parked_at TEXT, parked_since TEXT,
-  waiting_rows INTEGER NOT NULL DEFAULT 0, truncated_lsn TEXT, truncated_seq INTEGER, copied_lsn TEXT, copied_high TEXT,
-  may_have_unknown INTEGER NOT NULL DEFAULT 0, unknown_values INTEGER NOT NULL DEFAULT 0,
-  quarantined INTEGER NOT NULL DEFAULT 0, doubted_lsn TEXT, policy TEXT) STRICT;
-CREATE TABLE _cdc_columns("table" TEXT NOT NULL, position INTEGER NOT NULL, name TEXT NOT NULL, source_name TEXT NOT NULL,
-  type TEXT NOT NULL, typmod INTEGER NOT NULL, kind TEXT NOT NULL, attnum INTEGER, bind TEXT, "key" INTEGER NOT NULL,
-  identity INTEGER NOT NULL, pk INTEGER NOT NULL, nullable INTEGER, "default" INTEGER, category TEXT NOT NULL,
-  action TEXT NOT NULL, class TEXT NOT NULL, dropped INTEGER NOT NULL, PRIMARY KEY("table", position)) STRICT;
-CREATE TABLE _cdc_versions("table" TEXT NOT NULL, lsn TEXT NOT NULL, version INTEGER NOT NULL, schema TEXT NOT NULL,
-  PRIMARY KEY("table", lsn, version)) STRICT;
-CREATE TABLE _cdc_chunks(object TEXT PRIMARY KEY, "table" TEXT NOT NULL, lsn TEXT NOT NULL, chunk INTEGER NOT NULL,
-  is_last INTEGER NOT NULL, rows INTEGER NOT NULL, high TEXT NOT NULL, loaded_at TEXT NOT NULL, copy TEXT, from_key TEXT,
-  to_key TEXT, keys INTEGER) STRICT;
-CREATE INDEX _cdc_chunks_of_table ON _cdc_chunks("table", lsn, chunk);
-CREATE TABLE _cdc_quarantine(id INTEGER PRIMARY KEY, "table" TEXT NOT NULL, "column" TEXT, lsn TEXT NOT NULL, seq INTEGER NOT NULL,
-  op TEXT NOT NULL, "key" TEXT NOT NULL, value TEXT NOT NULL, quarantined_at TEXT NOT NULL) STRICT;
-)sql";
+// A state table: columns in SQLite's types, which each dialect has words for, and its key.
+struct StateTable {
+  const char* name;
+  const char* columns;
+  const char* key;
+};
+constexpr std::array kTables{
+    StateTable{"_cdc_format", "version INTEGER NOT NULL", ""},
+    StateTable{"_cdc_position",
+               "source TEXT NOT NULL, system_id TEXT NOT NULL, era INTEGER NOT NULL, applied_to TEXT NOT NULL, "
+               "complete_to_time TEXT, loaded_at TEXT NOT NULL",
+               "source"},
+    StateTable{
+        "_cdc_epochs",
+        "era INTEGER NOT NULL, \"from\" TEXT NOT NULL, \"to\" TEXT NOT NULL, manifest_sha256 TEXT NOT NULL, "
+        "policy_sha256 TEXT, run TEXT NOT NULL, transactions INTEGER NOT NULL, \"rows\" INTEGER NOT NULL, "
+        "applied_rows INTEGER NOT NULL, quarantined_rows INTEGER NOT NULL, waiting_rows INTEGER NOT NULL, last_ts "
+        "TEXT, loaded_at TEXT NOT NULL",
+        "era, \"from\""},
+    StateTable{
+        "_cdc_tables",
+        "\"table\" TEXT NOT NULL, relid INTEGER NOT NULL, name TEXT NOT NULL, \"view\" TEXT NOT NULL, lsn TEXT NOT "
+        "NULL, has_key INTEGER NOT NULL, history INTEGER NOT NULL, parked TEXT, parked_at TEXT, parked_since TEXT, "
+        "waiting_rows INTEGER DEFAULT 0 NOT NULL, truncated_lsn TEXT, truncated_seq INTEGER, copied_lsn TEXT, "
+        "copied_high TEXT, may_have_unknown INTEGER DEFAULT 0 NOT NULL, unknown_values INTEGER DEFAULT 0 NOT NULL, "
+        "quarantined INTEGER DEFAULT 0 NOT NULL, doubted_lsn TEXT, policy TEXT",
+        "\"table\""},
+    StateTable{
+        "_cdc_columns",
+        "\"table\" TEXT NOT NULL, \"position\" INTEGER NOT NULL, name TEXT NOT NULL, source_name TEXT NOT NULL, "
+        "type TEXT NOT NULL, typmod INTEGER NOT NULL, kind TEXT NOT NULL, attnum INTEGER, bind TEXT, \"key\" "
+        "INTEGER NOT NULL, identity INTEGER NOT NULL, pk INTEGER NOT NULL, nullable INTEGER, \"default\" INTEGER, "
+        "category TEXT NOT NULL, action TEXT NOT NULL, class TEXT NOT NULL, dropped INTEGER NOT NULL",
+        "\"table\", \"position\""},
+    StateTable{"_cdc_versions",
+               "\"table\" TEXT NOT NULL, lsn TEXT NOT NULL, version INTEGER NOT NULL, \"schema\" TEXT NOT NULL",
+               "\"table\", lsn, version"},
+    StateTable{
+        "_cdc_chunks",
+        "object TEXT NOT NULL, \"table\" TEXT NOT NULL, lsn TEXT NOT NULL, chunk INTEGER NOT NULL, is_last INTEGER "
+        "NOT NULL, \"rows\" INTEGER NOT NULL, high TEXT NOT NULL, loaded_at TEXT NOT NULL, copy TEXT, from_key "
+        "TEXT, to_key TEXT, keys INTEGER",
+        "object"},
+    StateTable{"_cdc_quarantine",
+               "\"table\" TEXT NOT NULL, \"column\" TEXT, lsn TEXT NOT NULL, seq INTEGER NOT NULL, op TEXT NOT NULL, "
+               "\"key\" TEXT NOT NULL, \"value\" TEXT NOT NULL, quarantined_at TEXT NOT NULL",
+               ""},
+};
+constexpr StateTable kMessages{
+    "_cdc_messages",
+    "lsn TEXT NOT NULL, seq INTEGER NOT NULL, xid INTEGER NOT NULL, ts TEXT NOT NULL, prefix "
+    "TEXT NOT NULL, content TEXT, base64 TEXT",
+    "lsn, seq"};
 
 // The view tells a table's state by one rule: parked, history, doubted (no copy since a change that the log does not tell), ready
 // (copied, the position beyond every `high`, nothing unknown), else copying.
@@ -49,8 +78,22 @@ CREATE VIEW _cdc_freshness AS SELECT p.source, t."table",
        WHEN t.copied_high IS NOT NULL AND p.applied_to>=t.copied_high AND t.unknown_values=0 THEN 'ready' ELSE 'copying' END AS state,
   CASE WHEN t.parked IS NOT NULL THEN t.parked_at ELSE p.applied_to END AS complete_to_lsn,
   CASE WHEN t.parked IS NOT NULL THEN t.parked_since ELSE p.complete_to_time END AS complete_to_time,
-  t.unknown_values, t.quarantined FROM _cdc_tables t LEFT JOIN _cdc_position p;
+  t.unknown_values, t.quarantined FROM _cdc_tables t LEFT JOIN _cdc_position p ON 1=1
 )sql";
+
+std::string create(const StateTable& table, const Dialect& dialect) {
+  std::string text = std::string("CREATE TABLE IF NOT EXISTS ") + table.name + "(";
+  for (std::string_view rest = table.columns; !rest.empty();) {
+    const std::string_view word = rest.substr(0, rest.find_first_of(" ,"));
+    text += word == "TEXT" ? dialect.text_type() : word == "INTEGER" ? dialect.integer_type() : std::string(word);
+    rest.remove_prefix(word.size());
+    if (rest.empty()) break;
+    text.push_back(rest.front());
+    rest.remove_prefix(1);
+  }
+  if (table.key[0] != 0 && dialect.has_indexes()) text += std::string(", PRIMARY KEY(") + table.key + ")";
+  return text + dialect.state_tail();
+}
 
 // What a warehouse made by 0.1.0 lacks. Its copies were whole chunks, or chunks whose ends it did not keep: numbers stand for them.
 constexpr const char* kAddChunkColumns = R"sql(
@@ -78,23 +121,52 @@ void bind_optional(Statement& statement, int at, std::string_view text) {
 
 base::Lsn lsn_of(std::string_view text) { return base::parse_lsn(text).value_or(base::Lsn{}); }
 
+// Engines that fold unquoted names give them back in capitals.
+bool has_name(const std::vector<std::string>& names, std::string_view name) {
+  return std::any_of(names.begin(), names.end(), [&](const std::string& one) { return same_folded(one, name); });
+}
+
 }  // namespace
 
-State::State(Database& database, std::string source) : database_(database), source_(std::move(source)) { reload(); }
+State::State(engine::Database& database, std::string source)
+    : database_(database), dialect_(dialect_of(database.kind())), source_(std::move(source)) {
+  reload();
+}
 
 void State::create() {
-  Transaction transaction(database_);
-  Statement there = database_.prepare("SELECT count(*), count(*) FILTER (WHERE name='_cdc_format') FROM sqlite_schema");
-  there.step();
-  const std::int64_t tables = there.integer_at(0);
-  const bool ours = there.integer_at(1) != 0;  // another loader was quicker
-  there.reset();
-  if (!ours && tables > 0)
-    throw Failure(Exit::refused, "not_a_warehouse", "the file holds tables that no cdc-load has made");
-  if (!ours) {
-    database_.run(kCreate);
-    database_.run(kCreateFreshness);
+  engine::Transaction transaction(database_);
+  const std::vector<std::string> names = database_.names();
+  bool ours = has_name(names, "_cdc_format");
+  if (!ours && !names.empty())
+    throw Failure(Exit::refused, "not_a_warehouse", "the warehouse holds tables that no cdc-load has made");
+  if (ours) {
+    engine::Statement format = database_.prepare("SELECT version FROM _cdc_format");
+    ours = format.step();  // another loader was quicker
   }
+  if (!ours) {
+    for (const StateTable& table : kTables) database_.define(warehouse::create(table, dialect_));
+    database_.run("INSERT INTO _cdc_format VALUES(" + std::to_string(kWarehouseFormat) + ")");
+    database_.define(kCreateFreshness);
+  }
+  transaction.commit();
+}
+
+// What a warehouse of 0.1.0 lacks is added.
+void State::complete() {
+  if (database_.kind() != engine::Kind::sqlite) return;
+  const auto lacks = [&](const char* table, std::string_view column) {
+    const std::vector<std::string> columns = database_.columns_of(table);
+    return std::find(columns.begin(), columns.end(), column) == columns.end();
+  };
+  const bool chunks = lacks("_cdc_chunks", "copy");
+  const bool doubt = lacks("_cdc_tables", "doubted_lsn");
+  const bool policy = lacks("_cdc_tables", "policy");
+  if (!chunks && !doubt && !policy) return;
+  engine::Transaction transaction(database_);
+  if (chunks) database_.run(kAddChunkColumns);
+  if (doubt) database_.run(kAddDoubt);
+  if (doubt) database_.run(kCreateFreshness);
+  if (policy) database_.run(kAddPolicy);
   transaction.commit();
 }
 
@@ -102,42 +174,24 @@ void State::reload() {
   position_.reset();
   tables_.clear();
   chunks_.clear();
-  other_names_.clear();
-  {
-    Statement there = database_.prepare("SELECT 1 FROM sqlite_schema WHERE name='_cdc_format'");
-    if (!there.step()) {
-      there.reset();
-      create();
-    }
+  last_.clear();
+  other_names_ = database_.names();
+  const auto format_here = [&]() -> std::int64_t {
+    engine::Statement format = database_.prepare("SELECT version FROM _cdc_format");
+    return format.step() ? format.integer_at(0) : 0;
+  };
+  std::int64_t version = has_name(other_names_, "_cdc_format") ? format_here() : 0;
+  if (version == 0) {
+    create();
+    other_names_ = database_.names();
+    version = format_here();
   }
-  Statement format = database_.prepare("SELECT max(version) FROM _cdc_format");
-  format.step();
-  if (format.integer_at(0) != kWarehouseFormat) {
+  if (version != kWarehouseFormat) {
     throw Failure(Exit::refused, "newer_warehouse",
-                  "the warehouse has format " + std::to_string(format.integer_at(0)) + ", this program knows format " +
+                  "the warehouse has format " + std::to_string(version) + ", this program knows format " +
                       std::to_string(kWarehouseFormat));
   }
-  // What a warehouse of 0.1.0 lacks is added.
-  const auto has_column = [&](const std::string& statement) {
-    Statement column = database_.prepare(statement);
-    return column.step();
-  };
-  if (!has_column("SELECT 1 FROM pragma_table_info('_cdc_chunks') WHERE name='copy'")) {
-    Transaction transaction(database_);
-    database_.run(kAddChunkColumns);
-    transaction.commit();
-  }
-  if (!has_column("SELECT 1 FROM pragma_table_info('_cdc_tables') WHERE name='doubted_lsn'")) {
-    Transaction transaction(database_);
-    database_.run(kAddDoubt);
-    database_.run(kCreateFreshness);
-    transaction.commit();
-  }
-  if (!has_column("SELECT 1 FROM pragma_table_info('_cdc_tables') WHERE name='policy'")) {
-    Transaction transaction(database_);
-    database_.run(kAddPolicy);
-    transaction.commit();
-  }
+  complete();
   Statement position = database_.prepare("SELECT source, system_id, era, applied_to FROM _cdc_position");
   while (position.step()) {
     if (position.view_at(0) != source_) {
@@ -169,7 +223,7 @@ void State::reload() {
   Statement columns = database_.prepare(
       "SELECT \"table\", name, source_name, type, typmod, kind, attnum, bind, \"key\", identity, pk, nullable, "
       "\"default\", category, "
-      "action, class, dropped FROM _cdc_columns ORDER BY \"table\", position");
+      "action, class, dropped FROM _cdc_columns ORDER BY \"table\", \"position\"");
   while (columns.step()) {
     Table* table = find(columns.view_at(0));
     if (table == nullptr) continue;
@@ -192,16 +246,19 @@ void State::reload() {
     column.dropped = columns.integer_at(16) != 0;
     table->shape.columns.push_back(std::move(column));
   }
-  Statement chunks = database_.prepare("SELECT object FROM _cdc_chunks");
-  while (chunks.step()) chunks_.insert(chunks.text_at(0));
-  Statement names = database_.prepare("SELECT name FROM sqlite_schema WHERE type IN ('table', 'view')");
-  while (names.step()) other_names_.push_back(names.text_at(0));
+  Statement chunks = database_.prepare(
+      "SELECT object, \"table\", lsn, copy, from_key, to_key, keys, high FROM _cdc_chunks ORDER BY object");
+  while (chunks.step()) {
+    chunks_.emplace(chunks.text_at(0),
+                    ChunkOf{chunks.text_at(1), lsn_of(chunks.view_at(2)), lsn_of(chunks.view_at(3)), chunks.text_at(4),
+                            chunks.text_at(5), !chunks.is_null(6), lsn_of(chunks.view_at(7))});
+  }
 }
 
 void State::begin_at(const Position& position, std::string_view loaded_at) {
+  if (position_) return;
   Statement insert = database_.prepare(
-      "INSERT INTO _cdc_position(source, system_id, era, applied_to, loaded_at) VALUES(?1, ?2, ?3, ?4, ?5) ON CONFLICT "
-      "DO NOTHING");
+      "INSERT INTO _cdc_position(source, system_id, era, applied_to, loaded_at) VALUES(?1, ?2, ?3, ?4, ?5)");
   insert.text(1, source_).text(2, position.system_id).integer(3, static_cast<std::int64_t>(position.era));
   insert.copied_text(4, base::format(position.applied_to)).text(5, loaded_at);
   insert.run();
@@ -209,11 +266,13 @@ void State::begin_at(const Position& position, std::string_view loaded_at) {
 
 bool State::advance(base::Lsn from, base::Lsn to, std::string_view complete_to_time, std::string_view loaded_at) {
   Statement move = database_.prepare(
-      "UPDATE _cdc_position SET applied_to=?1, complete_to_time=coalesce(?2, complete_to_time), loaded_at=?3 "
+      "UPDATE _cdc_position SET applied_to=?1, complete_to_time=coalesce(CAST(?2 AS VARCHAR), complete_to_time), "
+      "loaded_at=?3 "
       "WHERE source=?4 AND applied_to=?5");
   move.copied_text(1, base::format(to)).text(3, loaded_at).text(4, source_).copied_text(5, base::format(from));
   bind_optional(move, 2, complete_to_time);
-  if (move.run() != 1) return false;
+  const std::int64_t moved = move.run();
+  if (!database_.deferred() && moved != 1) return false;
   if (position_) position_->applied_to = to;
   return true;
 }
@@ -233,42 +292,50 @@ std::optional<std::string> State::table_with_relid(base::Oid relid, std::string_
 State::Names State::names_for(std::string_view table, base::Oid relid) const {
   const auto parts = change::parse_table(table);
   if (!parts) throw Failure(Exit::data, "bad_table", "a table's name is not two quoted parts");
+  if (const auto before = forgotten_.find(table); before != forgotten_.end()) return before->second;
   std::vector<std::string> taken = other_names_;
   for (const auto& [ignored, there] : tables_) {
     taken.push_back(there.shape.name);
     taken.push_back(there.shape.name + "__history");
     taken.push_back(there.shape.view);
   }
+  // With their history and view each name has to stay as long as it is.
+  constexpr std::string_view kHistory = "__history";
+  const std::size_t longest = dialect_.longest_name() - kHistory.size();
   const auto is_taken = [&](const std::string& name) {
     return std::any_of(taken.begin(), taken.end(), [&](const std::string& one) { return same_folded(one, name); });
   };
   Names names;
-  names.name = free_name(parts->schema + "." + parts->name, relid.value, taken);
-  while (is_taken(names.name + "__history")) names.name += "_";
+  names.name = free_name(parts->schema + "." + parts->name, relid.value, taken, longest);
+  while (is_taken(names.name + "__history")) {
+    taken.push_back(names.name);
+    names.name = free_name(parts->schema + "." + parts->name, relid.value, taken, longest);
+  }
   taken.push_back(names.name);
   taken.push_back(names.name + "__history");
-  names.view =
-      free_name(parts->schema == "public" ? parts->name : parts->schema + "_" + parts->name, relid.value, taken);
+  names.view = free_name(parts->schema == "public" ? parts->name : parts->schema + "_" + parts->name, relid.value,
+                         taken, longest);
   return names;
 }
 
 Table& State::save(const Table& table) {
   const Shape& shape = table.shape;
-  Statement upsert = database_.prepare(
-      "INSERT INTO _cdc_tables(\"table\", relid, name, \"view\", lsn, has_key, history, may_have_unknown, policy) "
-      "VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) ON CONFLICT(\"table\") DO UPDATE SET relid=excluded.relid, "
-      "lsn=excluded.lsn, "
-      "has_key=excluded.has_key, history=excluded.history, policy=excluded.policy, "
-      "may_have_unknown=max(may_have_unknown, "
-      "excluded.may_have_unknown)",
-      shape.table);
-  upsert.text(1, shape.table).integer(2, shape.relid.value).text(3, shape.name).text(4, shape.view);
-  upsert.copied_text(5, base::format(shape.lsn))
-      .integer(6, shape.key.empty() ? 0 : 1)
-      .integer(7, table.history ? 1 : 0);
-  upsert.integer(8, table.may_have_unknown ? 1 : 0);
-  bind_optional(upsert, 9, table.policy);
-  upsert.run();
+  Statement write =
+      tables_.contains(shape.table)
+          ? database_.prepare(
+                "UPDATE _cdc_tables SET relid=?2, name=?3, \"view\"=?4, lsn=?5, has_key=?6, history=?7, "
+                "may_have_unknown="
+                "CASE WHEN may_have_unknown=1 THEN 1 ELSE ?8 END, policy=?9 WHERE \"table\"=?1",
+                shape.table)
+          : database_.prepare(
+                "INSERT INTO _cdc_tables(\"table\", relid, name, \"view\", lsn, has_key, history, may_have_unknown, "
+                "policy) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+                shape.table);
+  write.text(1, shape.table).integer(2, shape.relid.value).text(3, shape.name).text(4, shape.view);
+  write.copied_text(5, base::format(shape.lsn)).integer(6, shape.key.empty() ? 0 : 1).integer(7, table.history ? 1 : 0);
+  write.integer(8, table.may_have_unknown ? 1 : 0);
+  bind_optional(write, 9, table.policy);
+  write.run();
 
   Statement clear = database_.prepare("DELETE FROM _cdc_columns WHERE \"table\"=?1", shape.table);
   clear.text(1, shape.table).run();
@@ -294,42 +361,57 @@ Table& State::save(const Table& table) {
 }
 
 void State::save_version(const change::Schema& schema, std::string_view line) {
-  Statement insert =
-      database_.prepare("INSERT INTO _cdc_versions VALUES(?1, ?2, ?3, ?4) ON CONFLICT DO NOTHING", schema.table);
+  Statement insert = database_.prepare(
+      "INSERT INTO _cdc_versions SELECT CAST(?1 AS VARCHAR), CAST(?2 AS VARCHAR), CAST(?3 AS BIGINT), CAST(?4 AS "
+      "VARCHAR) "
+      "WHERE NOT EXISTS(SELECT 1 FROM _cdc_versions AS v WHERE v.\"table\"=?1 AND v.lsn=?2 AND v.version=?3)",
+      schema.table);
   insert.text(1, schema.table).copied_text(2, base::format(schema.lsn));
   insert.integer(3, static_cast<std::int64_t>(schema.version)).text(4, line);
   insert.run();
+  for (const bool leaves : {true, false}) {
+    if (leaves ? !schema.leaves : !schema.file) continue;
+    const auto known = last_.find({leaves, schema.table});
+    if (known == last_.end() || (known->second && known->second->lsn > schema.lsn)) continue;
+    known->second = schema;
+  }
 }
 
-bool State::was_copied(std::string_view table) {
-  Statement query = database_.prepare("SELECT 1 FROM _cdc_chunks WHERE \"table\"=?1 LIMIT 1", table);
-  query.text(1, table);
-  return query.step();
+bool State::was_copied(std::string_view table) const {
+  return std::any_of(chunks_.begin(), chunks_.end(), [&](const auto& chunk) { return chunk.second.table == table; });
 }
 
-std::optional<change::Schema> State::last_with(std::string_view key, std::string_view table) {
+std::optional<change::Schema> State::last_with_leaves(const std::string& table) { return last_with(true, table); }
+std::optional<change::Schema> State::last_with_file(const std::string& table) { return last_with(false, table); }
+
+// Read once: what is saved afterwards is newer, and is remembered.
+std::optional<change::Schema> State::last_with(bool leaves, const std::string& table) {
+  const auto known = last_.find({leaves, table});
+  if (known != last_.end()) return known->second;
+  // A key of the line; within a name the quotes would have backslashes.
   Statement query = database_.prepare(
-      "SELECT schema FROM _cdc_versions WHERE \"table\"=?1 AND schema -> ?2 IS NOT NULL ORDER BY lsn DESC, version "
-      "DESC "
+      "SELECT \"schema\" FROM _cdc_versions WHERE \"table\"=?1 AND \"schema\" LIKE ?2 ORDER BY lsn DESC, version DESC "
       "LIMIT 1",
       table);
-  query.text(1, table).text(2, key);
-  if (!query.step()) return std::nullopt;
-  json::Tokenizer tokenizer;
-  return change::decode_schema(json::Value(tokenizer.tokens_of_copy(query.view_at(0)), 0));
+  query.text(1, table).text(2, leaves ? "%,\"leaves\":%" : "%,\"file\":%");
+  std::optional<change::Schema> found;
+  if (query.step()) {
+    json::Tokenizer tokenizer;
+    found = change::decode_schema(json::Value(tokenizer.tokens_of_copy(query.view_at(0)), 0));
+  }
+  last_.insert_or_assign({leaves, table}, found);
+  return found;
 }
 
 void State::doubt(std::string_view table, base::Lsn at) {
   Statement update = database_.prepare(
-      "UPDATE _cdc_tables SET doubted_lsn=max(coalesce(doubted_lsn, ''), ?2) WHERE \"table\"=?1", table);
+      "UPDATE _cdc_tables SET doubted_lsn=CASE WHEN doubted_lsn>?2 THEN doubted_lsn ELSE ?2 END WHERE \"table\"=?1",
+      table);
   update.text(1, table).copied_text(2, base::format(at)).run();
 }
 
 void State::expect_messages() {
-  database_.run(
-      "CREATE TABLE IF NOT EXISTS _cdc_messages(lsn TEXT NOT NULL, seq INTEGER NOT NULL, xid INTEGER NOT NULL, ts TEXT "
-      "NOT "
-      "NULL, prefix TEXT NOT NULL, content TEXT, base64 TEXT, PRIMARY KEY(lsn, seq)) STRICT");
+  if (!has_name(other_names_, kMessages.name)) database_.define(warehouse::create(kMessages, dialect_));
 }
 
 void State::add_message(const change::Line& line) {
@@ -362,6 +444,41 @@ void State::park(const Table& table, std::string_view reason, base::Lsn at, std:
   }
 }
 
+void State::unpark(std::string_view table) {
+  Statement update = database_.prepare(
+      "UPDATE _cdc_tables SET parked=NULL, parked_at=NULL, parked_since=NULL, waiting_rows=0 WHERE \"table\"=?1",
+      table);
+  update.text(1, table).run();
+  if (Table* there = find(table)) there->parked.clear();
+}
+
+void State::forget(const std::string& table) {
+  const Table* there = find(table);
+  if (there == nullptr) return;
+  forgotten_.insert_or_assign(table, Names{there->shape.name, there->shape.view});
+  for (const char* from : {"_cdc_tables", "_cdc_columns", "_cdc_versions", "_cdc_quarantine"}) {
+    Statement remove = database_.prepare("DELETE FROM " + std::string(from) + " WHERE \"table\"=?1", table);
+    remove.text(1, table).run();
+  }
+  last_.erase({true, table});
+  last_.erase({false, table});
+  tables_.erase(table);
+}
+
+std::string State::free_table_name(const std::string& like) const {
+  return free_name(like, 2, other_names_, dialect_.longest_name());
+}
+
+void State::count_waited(std::string_view table, std::uint64_t era, base::Lsn from, const Counts& counts) {
+  Statement update = database_.prepare(
+      "UPDATE _cdc_epochs SET waiting_rows=waiting_rows-?1, applied_rows=applied_rows+?2, "
+      "quarantined_rows=quarantined_rows+?3 WHERE era=?4 AND \"from\"=?5",
+      table);
+  update.integer(1, static_cast<std::int64_t>(counts.rows)).integer(2, static_cast<std::int64_t>(counts.applied));
+  update.integer(3, static_cast<std::int64_t>(counts.quarantined)).integer(4, static_cast<std::int64_t>(era));
+  update.copied_text(5, base::format(from)).run();
+}
+
 void State::add_waiting(std::string_view table, std::uint64_t rows) {
   Statement update = database_.prepare("UPDATE _cdc_tables SET waiting_rows=waiting_rows+?2 WHERE \"table\"=?1", table);
   update.text(1, table).integer(2, static_cast<std::int64_t>(rows)).run();
@@ -377,16 +494,17 @@ void State::set_cut(std::string_view table, Cut cut) {
   if (Table* there = find(table)) there->cut = cut;
 }
 
-void State::set_unknown(std::string_view table, std::uint64_t values, bool may_have) {
-  Statement update = database_.prepare(
-      "UPDATE _cdc_tables SET unknown_values=?2, may_have_unknown=max(may_have_unknown, ?3) WHERE \"table\"=?1", table);
-  update.text(1, table).integer(2, static_cast<std::int64_t>(values)).integer(3, may_have ? 1 : 0).run();
-  if (Table* there = find(table)) there->may_have_unknown = there->may_have_unknown || may_have;
+void State::count_unknown(const Shape& shape) {
+  Statement update = database_.prepare("UPDATE _cdc_tables SET may_have_unknown=1, unknown_values=(" +
+                                           Statements(dialect_, shape).count_unknown() + ") WHERE \"table\"=?1",
+                                       shape.table);
+  update.text(1, shape.table).run();
+  if (Table* there = find(shape.table)) there->may_have_unknown = true;
 }
 
 void State::add_quarantine(const Table& table, const Unfit& unfit, std::string_view loaded_at) {
   Statement insert = database_.prepare(
-      "INSERT INTO _cdc_quarantine(\"table\", \"column\", lsn, seq, op, \"key\", value, quarantined_at) "
+      "INSERT INTO _cdc_quarantine(\"table\", \"column\", lsn, seq, op, \"key\", \"value\", quarantined_at) "
       "VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
       table.shape.table);
   insert.text(1, table.shape.table);
@@ -430,24 +548,15 @@ void State::add_chunk(const std::string& object, const stage::Chunk& chunk, std:
   bind_optional(insert, 11, chunk.to_key);
   chunk.keys ? insert.integer(12, static_cast<std::int64_t>(*chunk.keys)) : insert.null(12);
   insert.run();
-  chunks_.insert(object);
+  chunks_.emplace(object, ChunkOf{chunk.table, chunk.lsn, chunk.copy, chunk.from_key, chunk.to_key,
+                                  chunk.keys.has_value(), chunk.high});
   // Rows of a later moment in a table that was whole before: it is whole again when the position is there too.
-  Statement update = database_.prepare(
-      "UPDATE _cdc_tables SET copied_high=max(copied_high, ?2) WHERE \"table\"=?1 AND copied_high IS NOT NULL",
-      chunk.table);
+  Statement update =
+      database_.prepare("UPDATE _cdc_tables SET copied_high=?2 WHERE \"table\"=?1 AND copied_high<?2", chunk.table);
   update.text(1, chunk.table).copied_text(2, base::format(chunk.high)).run();
 }
 
-// A chain of ranges from the open beginning to the open end. The ends of ranges are only compared with each other: a policy may
-// have hashed them, and their order is the source's.
-bool State::is_copied(std::string_view table, base::Lsn copy) {
-  std::multimap<std::string, std::string> ranges;
-  Statement query = database_.prepare(
-      "SELECT coalesce(from_key, ''), coalesce(to_key, '') FROM _cdc_chunks WHERE \"table\"=?1 AND copy=?2 AND keys IS "
-      "NULL",
-      table);
-  query.text(1, table).copied_text(2, base::format(copy));
-  while (query.step()) ranges.emplace(query.text_at(0), query.text_at(1));
+bool is_closed(const std::multimap<std::string, std::string>& ranges) {
   std::set<std::string> reached;
   std::vector<std::string> next{""};
   while (!next.empty()) {
@@ -462,21 +571,32 @@ bool State::is_copied(std::string_view table, base::Lsn copy) {
   return false;
 }
 
-std::vector<base::Lsn> State::copies_between(std::string_view table, base::Lsn from, base::Lsn to) {
-  std::vector<base::Lsn> positions;
-  Statement query = database_.prepare(
-      "SELECT DISTINCT lsn FROM _cdc_chunks WHERE \"table\"=?1 AND lsn>?2 AND lsn<?3 ORDER BY lsn", table);
-  query.text(1, table).copied_text(2, base::format(from)).copied_text(3, base::format(to));
-  while (query.step()) positions.push_back(lsn_of(query.view_at(0)));
-  return positions;
+bool State::is_copied(std::string_view table, base::Lsn copy) const {
+  std::multimap<std::string, std::string> ranges;
+  for (const auto& [object, chunk] : chunks_) {
+    if (chunk.table == table && chunk.copy == copy && !chunk.of_keys) ranges.emplace(chunk.from_key, chunk.to_key);
+  }
+  return is_closed(ranges);
+}
+
+std::vector<base::Lsn> State::copies_between(std::string_view table, base::Lsn from, base::Lsn to) const {
+  std::set<base::Lsn> positions;
+  for (const auto& [object, chunk] : chunks_) {
+    if (chunk.table == table && chunk.lsn > from && chunk.lsn < to) positions.insert(chunk.lsn);
+  }
+  return {positions.begin(), positions.end()};
 }
 
 void State::finish_copy(std::string_view table, base::Lsn copy) {
+  base::Lsn high;
+  for (const auto& [object, chunk] : chunks_) {
+    if (chunk.table == table) high = std::max(high, chunk.high);
+  }
   Statement update = database_.prepare(
-      "UPDATE _cdc_tables SET copied_lsn=max(coalesce(copied_lsn, ''), ?2), copied_high=max(coalesce(copied_high, ''), "
-      "(SELECT max(high) FROM _cdc_chunks c WHERE c.\"table\"=?1)) WHERE \"table\"=?1",
+      "UPDATE _cdc_tables SET copied_lsn=CASE WHEN copied_lsn>?2 THEN copied_lsn ELSE ?2 END, copied_high=CASE WHEN "
+      "copied_high>?3 THEN copied_high ELSE ?3 END WHERE \"table\"=?1",
       table);
-  update.text(1, table).copied_text(2, base::format(copy)).run();
+  update.text(1, table).copied_text(2, base::format(copy)).copied_text(3, base::format(high)).run();
 }
 
 std::vector<State::Freshness> State::freshness() {

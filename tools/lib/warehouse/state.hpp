@@ -12,10 +12,11 @@
 #include <vector>
 
 #include "base/ids.hpp"
+#include "engine/database.hpp"
 #include "stage/manifest.hpp"
+#include "warehouse/dialect.hpp"
 #include "warehouse/fold.hpp"
 #include "warehouse/shape.hpp"
-#include "warehouse/sqlite.hpp"
 #include "warehouse/writer.hpp"
 
 namespace warehouse {
@@ -48,6 +49,10 @@ struct Table {
   std::string policy;
 };
 
+/// Whether ranges of a copy follow each other from an open beginning to an open end (empty text). Their ends are only compared with
+/// each other: a policy may have hashed them, and their order is the source's.
+[[nodiscard]] bool is_closed(const std::multimap<std::string, std::string>& ranges);
+
 /// Counted evidence of one epoch.
 struct Counts {
   std::uint64_t rows = 0;
@@ -61,7 +66,7 @@ class State {
   /// Reads the state; makes its tables in a database that has none.
   /// err  refused/newer_warehouse; refused/not_a_warehouse (tables, but none of ours); refused/other_source (of another source or
   ///      cluster)
-  State(Database& database, std::string source);
+  State(engine::Database& database, std::string source);
 
   /// Reads everything again: another loader may have been here. Within a transaction it is what the transaction sees.
   void reload();
@@ -90,30 +95,40 @@ class State {
   Table& save(const Table& table);
   void save_version(const change::Schema& schema, std::string_view line);
   /// A piece of a copy of the table was loaded once.
-  [[nodiscard]] bool was_copied(std::string_view table);
-  /// The newest version of the table that has a key of schema lines that not every one has: `leaves` or `file`.
-  [[nodiscard]] std::optional<change::Schema> last_with(std::string_view key, std::string_view table);
+  [[nodiscard]] bool was_copied(std::string_view table) const;
+  /// The newest version of the table that has what not every schema line has.
+  [[nodiscard]] std::optional<change::Schema> last_with_leaves(const std::string& table);
+  [[nodiscard]] std::optional<change::Schema> last_with_file(const std::string& table);
   /// At this position the source held rows that no line has told of, or no longer held what lines have told: until a copy that
   /// began there or later is whole the table is doubted.
   void doubt(std::string_view table, base::Lsn at);
   void park(const Table& table, std::string_view reason, base::Lsn at, std::string_view loaded_at);
+  void unpark(std::string_view table);
+  /// Everything that is known of a table but its copies goes; its names are kept for the one that comes in its place.
+  void forget(const std::string& table);
+  [[nodiscard]] bool begins_anew(std::string_view table) const { return forgotten_.contains(table); }
+  /// A name like this one that no table or view has.
+  [[nodiscard]] std::string free_table_name(const std::string& like) const;
   void add_waiting(std::string_view table, std::uint64_t rows);
+  /// Rows of an epoch that waited do so no more.
+  void count_waited(std::string_view table, std::uint64_t era, base::Lsn from, const Counts& counts);
   void set_cut(std::string_view table, Cut cut);
   /// Makes the list of messages where there is none yet.
   void expect_messages();
   /// in   line  of op `m`
   /// err  as Database when the message is there already
   void add_message(const change::Line& line);
-  void set_unknown(std::string_view table, std::uint64_t values, bool may_have);
+  /// Counts the unknown values in rows of the table that are alive.
+  void count_unknown(const Shape& shape);
   void add_quarantine(const Table& table, const Unfit& unfit, std::string_view loaded_at);
   void add_epoch(const stage::Epoch& epoch, std::string_view sha256, const Counts& counts, std::string_view loaded_at);
 
   [[nodiscard]] bool has_chunk(const std::string& object) const { return chunks_.contains(object); }
   void add_chunk(const std::string& object, const stage::Chunk& chunk, std::string_view loaded_at);
   /// All chunks of this copy are here: their ranges follow each other from an open beginning to an open end.
-  [[nodiscard]] bool is_copied(std::string_view table, base::Lsn copy);
+  [[nodiscard]] bool is_copied(std::string_view table, base::Lsn copy) const;
   /// Positions in (from, to) of copies of which chunks are here, sorted.
-  [[nodiscard]] std::vector<base::Lsn> copies_between(std::string_view table, base::Lsn from, base::Lsn to);
+  [[nodiscard]] std::vector<base::Lsn> copies_between(std::string_view table, base::Lsn from, base::Lsn to) const;
   /// The copy is whole: the table is complete once the position has reached `high` of every chunk.
   void finish_copy(std::string_view table, base::Lsn copy);
 
@@ -127,13 +142,31 @@ class State {
   [[nodiscard]] std::vector<Freshness> freshness();
 
  private:
+  // What is kept of a chunk. of_keys: it is no range of a whole copy
+  struct ChunkOf {
+    std::string table;
+    base::Lsn lsn;
+    base::Lsn copy;
+    std::string from_key;
+    std::string to_key;
+    bool of_keys = false;
+    base::Lsn high;
+  };
+
   void create();
-  Database& database_;
+  void complete();
+  std::optional<change::Schema> last_with(bool leaves, const std::string& table);
+
+  engine::Database& database_;
+  const Dialect& dialect_;
   std::string source_;
   std::optional<Position> position_;
   std::map<std::string, Table, std::less<>> tables_;
-  std::set<std::string> chunks_;
-  std::vector<std::string> other_names_;  // tables and views that are there and that we did not name
+  std::map<std::string, ChunkOf> chunks_;
+  std::map<std::pair<bool, std::string>, std::optional<change::Schema>>
+      last_;                                             // last_with of tables that were asked for
+  std::map<std::string, Names, std::less<>> forgotten_;  // names of tables that begin anew
+  std::vector<std::string> other_names_;                 // tables and views that are there and that we did not name
 };
 
 }  // namespace warehouse

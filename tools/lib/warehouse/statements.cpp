@@ -11,47 +11,13 @@ constexpr std::string_view kOwnNames =
     "\"_cdc_lsn\",\"_cdc_seq\",\"_cdc_op\",\"_cdc_deleted\",\"_cdc_unknown\",\"_cdc_born\",\"_cdc_committed_at\",\"_"
     "cdc_loaded_at\"";
 
-class Sqlite final : public Dialect {
- public:
-  [[nodiscard]] std::string quote(std::string_view name) const override {
-    std::string quoted = "\"";
-    for (const char c : name) {
-      if (c == '"') quoted.push_back('"');
-      quoted.push_back(c);
-    }
-    quoted.push_back('"');
-    return quoted;
-  }
-  // STRICT tables: a value is stored as it was bound or refused, never bent. A real column is ANY because NaN is a text there.
-  [[nodiscard]] std::string type_of(Kind kind) const override {
-    switch (kind) {
-      case Kind::integer:
-      case Kind::boolean:
-        return "INTEGER";
-      case Kind::real:
-        return "ANY";
-      case Kind::bytes:
-        return "BLOB";
-      default:
-        return "TEXT";
-    }
-  }
-  [[nodiscard]] std::string parameter(std::size_t n) const override { return "?" + std::to_string(n); }
-  [[nodiscard]] std::string moved_table() const override { return "temp.\"_cdc_moved\""; }
-  [[nodiscard]] std::string table_tail(const std::vector<std::string>& keys) const override {
-    if (keys.empty()) return ") STRICT";
-    std::string list;
-    for (const std::string& key : keys) list += (list.empty() ? "" : ",") + key;
-    return ",PRIMARY KEY(" + list + ")) STRICT,WITHOUT ROWID";
-  }
-};
+// (lsn, seq) of a row lies before the one given.
+std::string is_older(const std::string& lsn, const std::string& seq, const std::string& than_lsn,
+                     const std::string& than_seq) {
+  return "(" + lsn + "<" + than_lsn + " OR (" + lsn + "=" + than_lsn + " AND " + seq + "<" + than_seq + "))";
+}
 
 }  // namespace
-
-const Dialect& sqlite_dialect() {
-  static const Sqlite dialect;
-  return dialect;
-}
 
 std::string Statements::key_is() const {
   std::string text;
@@ -74,17 +40,20 @@ std::string Statements::all_names() const {
 }
 
 std::string Statements::create_table() const {
-  std::string text = "CREATE TABLE " + table() +
-                     "(\"_cdc_lsn\" TEXT NOT NULL,\"_cdc_seq\" INTEGER NOT NULL,\"_cdc_op\" TEXT NOT NULL,"
-                     "\"_cdc_deleted\" INTEGER NOT NULL,\"_cdc_unknown\" TEXT,\"_cdc_born\" TEXT,"
-                     "\"_cdc_committed_at\" TEXT,\"_cdc_loaded_at\" TEXT NOT NULL";
+  const std::string text_type = dialect_.text_type();
+  const std::string integer = dialect_.integer_type();
+  std::string text = "CREATE TABLE " + table() + "(\"_cdc_lsn\" " + text_type + " NOT NULL,\"_cdc_seq\" " + integer +
+                     " NOT NULL,\"_cdc_op\" " + text_type + " NOT NULL,\"_cdc_deleted\" " + integer +
+                     " NOT NULL,\"_cdc_unknown\" " + text_type + ",\"_cdc_born\" " + text_type +
+                     ",\"_cdc_committed_at\" " + text_type + ",\"_cdc_loaded_at\" " + text_type + " NOT NULL";
   // One whole number as key: it is the row's place in the table itself, which is twice as fast as an index beside it.
-  const bool whole = shape_.key.size() == 1 && shape_.columns[shape_.key[0]].kind == Kind::integer;
+  const bool whole = dialect_.kind() == engine::Kind::sqlite && shape_.key.size() == 1 &&
+                     shape_.columns[shape_.key[0]].kind == Kind::integer;
   std::vector<std::string> keys;
   for (const std::uint32_t index : shape_.key) keys.push_back(column(index));
   for (std::size_t i = 0; i < shape_.columns.size(); ++i) {
     const bool is_key = std::find(shape_.key.begin(), shape_.key.end(), i) != shape_.key.end();
-    text += "," + column(i) + " " + dialect_.type_of(shape_.columns[i].kind);
+    text += "," + column(i) + " " + dialect_.type_of(shape_.columns[i]);
     if (is_key) text += whole ? " PRIMARY KEY NOT NULL" : " NOT NULL";
   }
   return text + dialect_.table_tail(whole ? std::vector<std::string>{} : keys);
@@ -105,10 +74,11 @@ std::string Statements::create_view() const {
   std::string list;
   for (std::size_t i = 0; i < columns.size(); ++i) {
     if (columns[i].dropped) continue;
-    list += (list.empty() ? "" : ",") + column(i) + " AS " + dialect_.quote(names[i]);
-    if (columns[i].kind != Kind::numeric) continue;
+    list += (list.empty() ? "" : ",") + dialect_.shown(column(i), columns[i]) + " AS " + dialect_.quote(names[i]);
+    if (!dialect_.shows_real_beside(columns[i])) continue;
     taken.push_back(free_name(names[i] + "__real", i + 1, taken));
-    list += ",CAST(" + column(i) + " AS REAL) AS " + dialect_.quote(taken.back());
+    list += ",CAST(" + column(i) + " AS " + (dialect_.kind() == engine::Kind::sqlite ? "REAL" : "DOUBLE") + ") AS " +
+            dialect_.quote(taken.back());
   }
   if (list.empty()) list = "NULL AS \"_\"";
   return "CREATE VIEW " + dialect_.quote(shape_.view) + " AS SELECT " + list + " FROM " + table() +
@@ -117,8 +87,22 @@ std::string Statements::create_view() const {
 
 std::string Statements::drop_view() const { return "DROP VIEW IF EXISTS " + dialect_.quote(shape_.view); }
 
+std::string Statements::drop_table() const { return "DROP TABLE " + table(); }
+
+std::vector<std::string> Statements::set_history_aside(const std::string& name) const {
+  std::vector<std::string> statements;
+  if (dialect_.has_indexes()) statements.push_back("DROP INDEX IF EXISTS " + dialect_.quote(history_index()));
+  statements.push_back("ALTER TABLE " + dialect_.quote(history_name()) + " RENAME TO " + dialect_.quote(name));
+  return statements;
+}
+
+std::string Statements::history_index() const {
+  return dialect_.kind() == engine::Kind::sqlite ? "_cdc_versions in " + shape_.name
+                                                 : "_cdc_versions_" + std::to_string(shape_.relid.value);
+}
+
 std::string Statements::add_column(std::uint32_t index) const {
-  return "ALTER TABLE " + table() + " ADD COLUMN " + column(index) + " " + dialect_.type_of(shape_.columns[index].kind);
+  return "ALTER TABLE " + table() + " ADD COLUMN " + column(index) + " " + dialect_.type_of(shape_.columns[index]);
 }
 
 std::string Statements::rename_column(std::string_view old_name, std::uint32_t index) const {
@@ -134,18 +118,25 @@ std::string Statements::add_unknown() const {
   return "UPDATE " + table() + " SET \"_cdc_unknown\"=CASE WHEN \"_cdc_unknown\" IS NULL THEN '['||" +
          dialect_.parameter(1) + "||']' ELSE substr(\"_cdc_unknown\",1,length(\"_cdc_unknown\")-1)||','||" +
          dialect_.parameter(1) +
-         "||']' END WHERE (\"_cdc_deleted\"=0 OR \"_cdc_unknown\" IS NOT NULL) AND coalesce(instr(\"_cdc_unknown\"," +
-         dialect_.parameter(1) + "),0)=0";
+         "||']' END WHERE (\"_cdc_deleted\"=0 OR \"_cdc_unknown\" IS NOT NULL) AND "
+         "(\"_cdc_unknown\" IS NULL OR NOT " +
+         dialect_.contains("\"_cdc_unknown\"", dialect_.parameter(1)) + ")";
 }
 
 std::string Statements::create_unknown_index() const {
-  return "CREATE INDEX IF NOT EXISTS " + dialect_.quote("_cdc_unknown in " + shape_.name) + " ON " + table() +
+  if (!dialect_.has_indexes()) return "";
+  const std::string name = dialect_.kind() == engine::Kind::sqlite
+                               ? "_cdc_unknown in " + shape_.name
+                               : "_cdc_unknown_" + std::to_string(shape_.relid.value);
+  return "CREATE INDEX IF NOT EXISTS " + dialect_.quote(name) + " ON " + table() +
          "(\"_cdc_unknown\") WHERE \"_cdc_unknown\" IS NOT NULL AND \"_cdc_deleted\"=0";
 }
 
+// A list of names in JSON: of n names, n - 1 times `","` stands in it; within a name it would have a backslash.
 std::string Statements::count_unknown() const {
-  return "SELECT coalesce(sum(json_array_length(\"_cdc_unknown\")),0) FROM " + table() +
-         " WHERE \"_cdc_unknown\" IS NOT NULL AND \"_cdc_deleted\"=0";
+  return "SELECT CAST(coalesce(sum((length(\"_cdc_unknown\")-length(replace(\"_cdc_unknown\",'\",\"','')))/3+1),0) "
+         "AS " +
+         dialect_.integer_type() + ") FROM " + table() + " WHERE \"_cdc_unknown\" IS NOT NULL AND \"_cdc_deleted\"=0";
 }
 
 std::string Statements::replace_older() const {
@@ -218,22 +209,22 @@ std::string Statements::fill(const Columns& written) const {
 std::string Statements::mark_older() const {
   return "UPDATE " + table() + " SET \"_cdc_lsn\"=" + own(Own::lsn) + ",\"_cdc_seq\"=" + own(Own::seq) +
          ",\"_cdc_op\"=" + own(Own::op) + ",\"_cdc_deleted\"=1,\"_cdc_committed_at\"=" + own(Own::committed_at) +
-         ",\"_cdc_loaded_at\"=" + own(Own::loaded_at) + " WHERE \"_cdc_deleted\"=0 AND (\"_cdc_lsn\",\"_cdc_seq\")<(" +
-         own(Own::lsn) + "," + own(Own::seq) + ")";
+         ",\"_cdc_loaded_at\"=" + own(Own::loaded_at) + " WHERE \"_cdc_deleted\"=0 AND " +
+         is_older("\"_cdc_lsn\"", "\"_cdc_seq\"", own(Own::lsn), own(Own::seq));
 }
 
 std::string Statements::create_moved() const {
-  std::string text = "CREATE TABLE " + dialect_.moved_table() + "(n INTEGER PRIMARY KEY";
+  std::string text = "CREATE TABLE " + dialect_.scratch("_cdc_moved") + "(n INTEGER PRIMARY KEY";
   for (std::size_t i = 0; i < shape_.columns.size(); ++i) text += ",c" + std::to_string(i);
   return text + ")";
 }
 
-std::string Statements::clear_moved() const { return "DROP TABLE IF EXISTS " + dialect_.moved_table(); }
+std::string Statements::clear_moved() const { return "DROP TABLE IF EXISTS " + dialect_.scratch("_cdc_moved"); }
 
 std::string Statements::save_moved() const {
   std::string list;
   for (std::size_t i = 0; i < shape_.columns.size(); ++i) list += "," + column(i);
-  return "INSERT INTO " + dialect_.moved_table() + " SELECT " + own(Own::extra) + list + " FROM " + table() +
+  return "INSERT INTO " + dialect_.scratch("_cdc_moved") + " SELECT " + own(Own::extra) + list + " FROM " + table() +
          " WHERE " + key_is();
 }
 
@@ -244,37 +235,42 @@ std::string Statements::put_moved(const Columns& kept) const {
   for (std::size_t i = 0; i < shape_.columns.size(); ++i) {
     values += "," + (kept[i] ? "c" + std::to_string(i) : dialect_.parameter(i + 1));
   }
-  return "INSERT INTO " + table() + "(" + all_names() + ") SELECT " + values + " FROM " + dialect_.moved_table() +
-         " WHERE n=" + own(Own::extra) + replace_older();
+  return "INSERT INTO " + table() + "(" + all_names() + ") SELECT " + values + " FROM " +
+         dialect_.scratch("_cdc_moved") + " WHERE n=" + own(Own::extra) + replace_older();
 }
 
 std::string Statements::create_history() const {
-  std::string text =
-      "CREATE TABLE " + dialect_.quote(history_name()) +
-      "(\"_cdc_version\" INTEGER PRIMARY KEY,\"_cdc_from_lsn\" TEXT NOT NULL,\"_cdc_from_seq\" INTEGER NOT NULL,"
-      "\"_cdc_valid_from\" TEXT NOT NULL,\"_cdc_to_lsn\" TEXT,\"_cdc_to_seq\" INTEGER,\"_cdc_valid_to\" TEXT,"
-      "\"_cdc_op\" TEXT NOT NULL,\"_cdc_to_op\" TEXT,\"_cdc_born\" INTEGER NOT NULL,"
-      "\"_cdc_instant\" INTEGER NOT NULL DEFAULT 0,\"_cdc_unknown\" TEXT,\"_cdc_loaded_at\" TEXT NOT NULL";
+  const std::string text_type = dialect_.text_type();
+  const std::string integer = dialect_.integer_type();
+  const std::string number = dialect_.kind() == engine::Kind::sqlite ? "INTEGER PRIMARY KEY" : integer + " NOT NULL";
+  std::string text = "CREATE TABLE " + dialect_.quote(history_name()) + "(\"_cdc_version\" " + number +
+                     ",\"_cdc_from_lsn\" " + text_type + " NOT NULL,\"_cdc_from_seq\" " + integer +
+                     " NOT NULL,\"_cdc_valid_from\" " + text_type + " NOT NULL,\"_cdc_to_lsn\" " + text_type +
+                     ",\"_cdc_to_seq\" " + integer + ",\"_cdc_valid_to\" " + text_type + ",\"_cdc_op\" " + text_type +
+                     " NOT NULL,\"_cdc_to_op\" " + text_type + ",\"_cdc_born\" " + integer +
+                     " NOT NULL,\"_cdc_instant\" " + integer + " DEFAULT 0 NOT NULL,\"_cdc_unknown\" " + text_type +
+                     ",\"_cdc_loaded_at\" " + text_type + " NOT NULL";
   for (std::size_t i = 0; i < shape_.columns.size(); ++i) {
-    text += "," + column(i) + " " + dialect_.type_of(shape_.columns[i].kind);
+    text += "," + column(i) + " " + dialect_.type_of(shape_.columns[i]);
   }
   return text + dialect_.table_tail({});
 }
 
 std::string Statements::create_history_index() const {
-  return "CREATE INDEX " + dialect_.quote("_cdc_versions in " + shape_.name) + " ON " + dialect_.quote(history_name()) +
-         "(" + key_list() + ",\"_cdc_from_lsn\",\"_cdc_from_seq\")";
+  if (!dialect_.has_indexes()) return "";
+  return "CREATE INDEX " + dialect_.quote(history_index()) + " ON " + dialect_.quote(history_name()) + "(" +
+         key_list() + ",\"_cdc_from_lsn\",\"_cdc_from_seq\")";
 }
 
 std::string Statements::seed_history() const {
   std::string list;
   for (std::size_t i = 0; i < shape_.columns.size(); ++i) list += "," + column(i);
   return "INSERT INTO " + dialect_.quote(history_name()) +
-         "(\"_cdc_from_lsn\",\"_cdc_from_seq\",\"_cdc_valid_from\",\"_cdc_op\",\"_cdc_born\",\"_cdc_unknown\",\"_cdc_"
-         "loaded_at\"" +
-         list +
-         ") SELECT \"_cdc_lsn\",\"_cdc_seq\",\"_cdc_committed_at\",\"_cdc_op\",\"_cdc_op\" IN "
-         "('c','r'),\"_cdc_unknown\",\"_cdc_loaded_at\"" +
+         "(\"_cdc_version\",\"_cdc_from_lsn\",\"_cdc_from_seq\",\"_cdc_valid_from\",\"_cdc_op\",\"_cdc_born\",\"_cdc_"
+         "unknown\",\"_cdc_loaded_at\"" +
+         list + ") SELECT row_number() OVER (ORDER BY " + key_list() +
+         "),\"_cdc_lsn\",\"_cdc_seq\",\"_cdc_committed_at\",\"_cdc_op\",CASE WHEN \"_cdc_op\" IN "
+         "('c','r') THEN 1 ELSE 0 END,\"_cdc_unknown\",\"_cdc_loaded_at\"" +
          list + " FROM " + table() + " WHERE \"_cdc_deleted\"=0";
 }
 
@@ -314,11 +310,12 @@ std::string Statements::end_version() const {
 std::string Statements::end_older(bool swept) const {
   const std::string history = dialect_.quote(history_name());
   std::string text = "UPDATE " + history + " SET \"_cdc_to_lsn\"=" + own(Own::lsn) +
-                     ",\"_cdc_to_seq\"=" + own(Own::seq) + ",\"_cdc_valid_to\"=max(\"_cdc_valid_from\"," +
-                     own(Own::committed_at) + "),\"_cdc_to_op\"=" + own(Own::op) +
-                     ",\"_cdc_instant\"=\"_cdc_from_lsn\"=" + own(Own::lsn) +
-                     " WHERE \"_cdc_to_lsn\" IS NULL AND (\"_cdc_from_lsn\",\"_cdc_from_seq\")<(" + own(Own::lsn) +
-                     "," + own(Own::seq) + ")";
+                     ",\"_cdc_to_seq\"=" + own(Own::seq) + ",\"_cdc_valid_to\"=CASE WHEN \"_cdc_valid_from\">" +
+                     own(Own::committed_at) + " THEN \"_cdc_valid_from\" ELSE " + own(Own::committed_at) +
+                     " END,\"_cdc_to_op\"=" + own(Own::op) +
+                     ",\"_cdc_instant\"=CASE WHEN \"_cdc_from_lsn\"=" + own(Own::lsn) +
+                     " THEN 1 ELSE 0 END WHERE \"_cdc_to_lsn\" IS NULL AND " +
+                     is_older("\"_cdc_from_lsn\"", "\"_cdc_from_seq\"", own(Own::lsn), own(Own::seq));
   if (swept) {
     text += " AND EXISTS(SELECT 1 FROM " + table() + " AS t WHERE t.\"_cdc_lsn\"=" + own(Own::lsn) +
             " AND t.\"_cdc_seq\"=-1 AND t.\"_cdc_deleted\"=1";
@@ -351,7 +348,7 @@ std::string Statements::rename_history_unknown() const {
 
 std::string Statements::add_history_column(std::uint32_t index) const {
   return "ALTER TABLE " + dialect_.quote(history_name()) + " ADD COLUMN " + column(index) + " " +
-         dialect_.type_of(shape_.columns[index].kind);
+         dialect_.type_of(shape_.columns[index]);
 }
 
 std::string Statements::rename_history_column(std::string_view old_name, std::uint32_t index) const {
@@ -391,12 +388,12 @@ std::string Statements::erase_versions(std::size_t index) const {
   return "UPDATE " + history + " SET " + all_but_key_null() + " WHERE " + where;
 }
 
-std::string Statements::erase_quarantine_of(std::size_t index) const {
+std::string Statements::keys_with(std::size_t index) const {
   std::string keys;
-  for (const std::uint32_t key : shape_.key) keys += (keys.empty() ? "" : ",") + column(key);
-  return "DELETE FROM _cdc_quarantine WHERE \"table\"=" + dialect_.parameter(1) +
-         " AND \"key\" IN (SELECT json_array(" + keys + ") FROM " + table() + " WHERE " + column(index) + "=" +
-         dialect_.parameter(2) + ")";
+  for (const std::uint32_t key : shape_.key) {
+    keys += (keys.empty() ? "" : ",") + dialect_.key_text(column(key), shape_.columns[key].kind);
+  }
+  return "SELECT " + keys + " FROM " + table() + " WHERE " + column(index) + "=" + dialect_.parameter(1);
 }
 
 }  // namespace warehouse

@@ -7,25 +7,10 @@
 #include <string_view>
 #include <vector>
 
+#include "warehouse/dialect.hpp"
 #include "warehouse/shape.hpp"
 
 namespace warehouse {
-
-/// What differs between engines. SQLite is the first.
-class Dialect {
- public:
-  virtual ~Dialect() = default;
-  /// A name, quoted.
-  [[nodiscard]] virtual std::string quote(std::string_view name) const = 0;
-  [[nodiscard]] virtual std::string type_of(Kind kind) const = 0;
-  /// Parameter number n, from 1.
-  [[nodiscard]] virtual std::string parameter(std::size_t n) const = 0;
-  /// Name of the scratch table of moved rows, quoted.
-  [[nodiscard]] virtual std::string moved_table() const = 0;
-  /// Tail of CREATE TABLE, with the key declared: ", PRIMARY KEY (...)) ...". in  keys  quoted names; empty: none
-  [[nodiscard]] virtual std::string table_tail(const std::vector<std::string>& keys) const = 0;
-};
-[[nodiscard]] const Dialect& sqlite_dialect();
 
 /// Parameters that every statement of a table numbers alike: column i of the shape is i + 1, then these behind the columns.
 enum class Own : std::size_t { lsn = 1, seq, op, deleted, unknown, born, committed_at, loaded_at, extra };
@@ -45,12 +30,16 @@ class Statements {
   /// Rows that are alive, columns that the source has now, under their names; beside each numeric a REAL.
   [[nodiscard]] std::string create_view() const;
   [[nodiscard]] std::string drop_view() const;
+  [[nodiscard]] std::string drop_table() const;
+  /// The history table under another name; its index, which belongs to the old one, goes.
+  [[nodiscard]] std::vector<std::string> set_history_aside(const std::string& name) const;
   [[nodiscard]] std::string add_column(std::uint32_t column) const;
   [[nodiscard]] std::string rename_column(std::string_view old_name, std::uint32_t column) const;
   /// A renamed or added column in the lists of unknown ones. in  parameters 1 and 2 are JSON strings: old, new
   [[nodiscard]] std::string rename_unknown() const;
   /// Adds one column (parameter 1, a JSON string) to the list of unknown ones of every row that is alive and does not have it there.
   [[nodiscard]] std::string add_unknown() const;
+  /// Empty where an engine has no use for it; so is create_history_index.
   [[nodiscard]] std::string create_unknown_index() const;
   /// Number of unknown values in rows that are alive.
   [[nodiscard]] std::string count_unknown() const;
@@ -98,18 +87,18 @@ class Statements {
   [[nodiscard]] std::string rename_history_column(std::string_view old_name, std::uint32_t column) const;
 
   // Taking out for ever. The first two: one column of every row or version that has something in it. The next: every column but the
-  // key of rows, and of all versions of their keys, in which a column holds parameter 1. The last: what waits in quarantine for
-  // such rows; parameters: the table's name, the value.
+  // key of rows, and of all versions of their keys, in which a column holds parameter 1. The last: the keys of such rows, as text.
   [[nodiscard]] std::string erase_column(std::size_t index) const;
   [[nodiscard]] std::string erase_history_column(std::size_t index) const;
   [[nodiscard]] std::string erase_rows(std::size_t index) const;
   [[nodiscard]] std::string erase_versions(std::size_t index) const;
-  [[nodiscard]] std::string erase_quarantine_of(std::size_t index) const;
+  [[nodiscard]] std::string keys_with(std::size_t index) const;
 
  private:
   [[nodiscard]] std::string table() const { return dialect_.quote(shape_.name); }
   [[nodiscard]] std::string column(std::size_t index) const { return dialect_.quote(shape_.columns[index].name); }
   [[nodiscard]] std::string own(Own which) const { return dialect_.parameter(parameter_of(shape_, which)); }
+  [[nodiscard]] std::string history_index() const;
   [[nodiscard]] std::string key_is() const;
   [[nodiscard]] std::string key_list() const;
   [[nodiscard]] std::string all_but_key_null() const;

@@ -2,9 +2,14 @@
 // text as it came.
 #include "warehouse/unknown.hpp"
 
+#include <map>
+#include <set>
 #include <string>
+#include <vector>
 
+#include "json/tokens.hpp"
 #include "json/write.hpp"
+#include "warehouse/key.hpp"
 #include "warehouse/statements.hpp"
 
 namespace warehouse {
@@ -12,61 +17,100 @@ namespace {
 
 bool is_kept(const TableColumn& column) { return column.source.action.empty() || column.source.action == "keep"; }
 
-// The condition by which a row's missing values are more than what waits in quarantine for its key.
-std::string wanted_rows(const std::string& name, const std::string& keys) {
-  return " FROM " + name +
-         " AS t WHERE \"_cdc_unknown\" IS NOT NULL AND \"_cdc_deleted\"=0 AND EXISTS(SELECT 1 FROM "
-         "json_each(t.\"_cdc_unknown\") AS u WHERE NOT EXISTS(SELECT 1 FROM _cdc_quarantine AS q WHERE q.\"table\"=?1 "
-         "AND q.\"column\"=u.value AND q.\"key\"=json_array(" +
-         keys + ")))";
+// Columns that wait in quarantine, for each key.
+std::map<std::string, std::set<std::string>> quarantined(engine::Database& database, const std::string& table) {
+  std::map<std::string, std::set<std::string>> columns;
+  engine::Statement rows = database.prepare(
+      "SELECT \"key\",\"column\" FROM _cdc_quarantine WHERE \"table\"=?1 AND \"column\" IS NOT NULL", table);
+  rows.text(1, table);
+  while (rows.step()) columns[rows.text_at(0)].insert(rows.text_at(1));
+  return columns;
 }
 
 }  // namespace
 
-void each_unknown(Database& database, const State& state, std::uint64_t most,
+std::string quarantine_key(const Shape& shape, const engine::Statement& rows, int column) {
+  std::string key = "[";
+  for (const std::uint32_t index : shape.key) {
+    const std::string_view text = rows.view_at(column++);
+    if (key.size() > 1) key.push_back(',');
+    const Kind kind = shape.columns[index].kind;
+    std::int64_t number = 0;
+    // Whole numbers beyond 53 bits stand in quotes in the stream.
+    constexpr std::int64_t kExact = std::int64_t{1} << 53;
+    const bool plain = kind == Kind::integer && parse_integer(text, number) && number >= -kExact && number <= kExact;
+    if (plain || kind == Kind::real) {
+      key += text;
+    } else if (kind == Kind::boolean) {
+      key += text == "1" || text == "t" || text == "true" ? "true" : "false";
+    } else {
+      json::append_string(key, text);
+    }
+  }
+  return key + "]";
+}
+
+void each_unknown(engine::Database& database, const State& state, std::uint64_t most,
                   const std::function<void(std::string_view)>& line) {
-  Statement copied = database.prepare(
+  const Dialect& dialect = dialect_of(database.kind());
+  std::vector<std::string> wanted;
+  engine::Statement copied = database.prepare(
       "SELECT \"table\" FROM _cdc_tables WHERE copied_high IS NOT NULL AND parked IS NULL AND has_key=1 AND "
       "unknown_values>0 ORDER BY 1");
-  while (copied.step()) {
-    const auto found = state.tables().find(copied.view_at(0));
+  while (copied.step()) wanted.push_back(copied.text_at(0));
+  copied.reset();
+  for (const std::string& table : wanted) {
+    const auto found = state.tables().find(table);
     if (found == state.tables().end()) continue;
     const Shape& shape = found->second.shape;
-    const std::string name = sqlite_dialect().quote(shape.name);
     bool whole = false;
     std::string texts;
-    std::string keys;
+    std::string order;
     for (const std::uint32_t index : shape.key) {
-      const std::string column = "t." + sqlite_dialect().quote(shape.columns[index].name);
       whole = whole || !is_kept(shape.columns[index]);
-      texts += (texts.empty() ? "" : ",") + std::string("CASE typeof(") + column + ") WHEN 'blob' THEN '\\x'||hex(" +
-               column + ") WHEN 'real' THEN printf('%!.17g'," + column + ") ELSE CAST(" + column + " AS TEXT) END";
-      keys += (keys.empty() ? "" : ",") + std::string("CASE typeof(") + column + ") WHEN 'blob' THEN NULL ELSE " +
-              column + " END";
+      order += (order.empty() ? "" : ",") + dialect.quote(shape.columns[index].name);
+      texts += dialect.key_text(dialect.quote(shape.columns[index].name), shape.columns[index].kind) + ",";
     }
-    Statement count = database.prepare("SELECT count(*)" + wanted_rows(name, keys), shape.table);
-    count.text(1, shape.table);
-    if (!count.step() || count.integer_at(0) == 0) continue;
-    whole = whole || static_cast<std::uint64_t>(count.integer_at(0)) > most;
-    std::string text;
-    if (whole) {
-      json::ObjectWriter(text).text("table", shape.table).null("key").close();
-      line(text);
-      continue;
-    }
-    Statement rows = database.prepare("SELECT " + texts + wanted_rows(name, keys), shape.table);
-    rows.text(1, shape.table);
+    // A row is wanted when it lacks more than what waits in quarantine for its key, which would not fit again.
+    const auto waiting = quarantined(database, table);
+    engine::Statement rows =
+        database.prepare("SELECT " + texts + "\"_cdc_unknown\" FROM " + dialect.quote(shape.name) +
+                             " WHERE \"_cdc_unknown\" IS NOT NULL AND \"_cdc_deleted\"=0 ORDER BY " + order,
+                         table);
+    std::vector<std::string> lines;
+    std::uint64_t count = 0;
     while (rows.step()) {
+      const auto held = waiting.find(waiting.empty() ? std::string() : quarantine_key(shape, rows, 0));
+      bool lacks = held == waiting.end();
+      if (!lacks) {
+        json::Tokenizer tokenizer;
+        json::Value(tokenizer.tokens_of_copy(rows.view_at(static_cast<int>(shape.key.size()))), 0)
+            .each_element([&](const json::Value& name) {
+              const std::string_view raw = name.raw();
+              lacks = lacks || !held->second.contains(json::unescape(raw.substr(1, raw.size() - 2)));
+            });
+      }
+      if (!lacks) continue;
+      ++count;
+      if (whole || count > most) continue;
       std::string key;
       json::ObjectWriter object(key);
       for (std::size_t i = 0; i < shape.key.size(); ++i) {
         object.text(shape.columns[shape.key[i]].source.name, rows.view_at(static_cast<int>(i)));
       }
       object.close();
-      text.clear();
-      json::ObjectWriter(text).text("table", shape.table).raw("key", key).close();
-      line(text);
+      std::string text;
+      json::ObjectWriter(text).text("table", table).raw("key", key).close();
+      lines.push_back(std::move(text));
     }
+    if (count == 0) continue;
+    if (whole || count > most) {
+      std::string text;
+      json::ObjectWriter(text).text("table", table).null("key").close();
+      line(text);
+      continue;
+    }
+    for (const std::string& text : lines) line(text);
   }
 }
 

@@ -6,7 +6,7 @@
 #include <functional>
 #include <string_view>
 
-#include "warehouse/sqlite.hpp"
+#include "engine/database.hpp"
 #include "warehouse/state.hpp"
 
 namespace warehouse {
@@ -14,13 +14,17 @@ namespace warehouse {
 /// More rows than this, and the whole table is wanted: reading it once is cheaper than looking for them all.
 inline constexpr std::uint64_t kMostKeys = 100'000;
 
+/// A row's key as quarantine has it: the JSON array of its parts as they stood in the stream.
+/// in   rows, column  a row that begins there with the key's columns by Dialect::key_text
+[[nodiscard]] std::string quarantine_key(const Shape& shape, const engine::Statement& rows, int column);
+
 /// Tells which rows are to be read again so that their tables can become ready: of tables that were copied whole, have a key and are
 /// not parked; without values that do not fit their column and wait in quarantine, which would not fit again.
 ///
 /// in   line  called with each line, JSON text without its break: `{"table":NAME,"key":{COLUMN:TEXT,...}}`, columns by their names at
 ///            the source; `"key":null` for a whole table: the policy has replaced its key, or more than `most` rows are wanted
 ///      most  usually kMostKeys
-void each_unknown(Database& database, const State& state, std::uint64_t most,
+void each_unknown(engine::Database& database, const State& state, std::uint64_t most,
                   const std::function<void(std::string_view)>& line);
 
 }  // namespace warehouse

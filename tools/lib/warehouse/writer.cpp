@@ -23,7 +23,7 @@ std::int64_t seq_of(const Net& net) { return net.op == 'r' ? -1 : static_cast<st
 
 }  // namespace
 
-void bind_cell(Statement& statement, const Shape& shape, std::size_t column, Cell cell, const Fold& fold) {
+void bind_cell(engine::Statement& statement, const Shape& shape, std::size_t column, Cell cell, const Fold& fold) {
   const int number = at(column + 1);
   if (!cell.known()) {
     statement.null(number);
@@ -65,23 +65,23 @@ void bind_cell(Statement& statement, const Shape& shape, std::size_t column, Cel
   }
 }
 
-void bind_key(Statement& statement, const Shape& shape, std::string_view key) {
+void bind_part(engine::Statement& statement, int number, const KeyPart& part) {
+  if (part.kind == Kind::integer || part.kind == Kind::boolean) {
+    statement.integer(number, part.integer);
+  } else if (part.kind == Kind::bytes) {
+    statement.copied_bytes(number, part.bytes);
+  } else if (part.kind == Kind::real && part.bytes.empty()) {
+    statement.real(number, part.real);
+  } else {
+    statement.copied_text(number, part.bytes);
+  }
+}
+
+void bind_key(engine::Statement& statement, const Shape& shape, std::string_view key) {
   std::vector<Kind> kinds;
   for (const std::uint32_t column : shape.key) kinds.push_back(shape.columns[column].kind);
   const std::vector<KeyPart> parts = decode_key(key, kinds);
-  for (std::size_t i = 0; i < parts.size(); ++i) {
-    const int number = at(shape.key[i] + 1);
-    const KeyPart& part = parts[i];
-    if (part.kind == Kind::integer || part.kind == Kind::boolean) {
-      statement.integer(number, part.integer);
-    } else if (part.kind == Kind::bytes) {
-      statement.copied_bytes(number, part.bytes);
-    } else if (part.kind == Kind::real && part.bytes.empty()) {
-      statement.real(number, part.real);
-    } else {
-      statement.copied_text(number, part.bytes);
-    }
-  }
+  for (std::size_t i = 0; i < parts.size(); ++i) bind_part(statement, at(shape.key[i] + 1), parts[i]);
 }
 
 std::vector<std::string> quoted_names(const Shape& shape) {
@@ -113,11 +113,8 @@ Columns columns_of(const std::vector<std::string>& quoted, std::string_view list
   return columns;
 }
 
-Writer::Writer(Database& database, Shape shape)
-    : database_(database),
-      shape_(std::move(shape)),
-      statements_(sqlite_dialect(), shape_),
-      is_key_(shape_.columns.size()) {
+Writer::Writer(engine::Database& database, Shape shape)
+    : TableWriter(database, std::move(shape)), is_key_(shape_.columns.size()) {
   for (const std::uint32_t index : shape_.key) is_key_[index] = true;
   quoted_names_ = quoted_names(shape_);
   Columns others(is_key_.size());
@@ -132,27 +129,15 @@ const Columns& Writer::columns_of(std::string_view list) {
   return lists_.emplace(std::string(list), warehouse::columns_of(quoted_names_, list)).first->second;
 }
 
-Statement& Writer::cached(std::map<Columns, Statement>& cache, const Columns& columns,
-                          std::string (Statements::*text)(const Columns&) const) {
+engine::Statement& Writer::cached(std::map<Columns, engine::Statement>& cache, const Columns& columns,
+                                  std::string (Statements::*text)(const Columns&) const) {
   const auto found = cache.find(columns);
   if (found != cache.end()) return found->second;
   if (cache.size() >= kMostStatements) cache.clear();
   return cache.emplace(columns, database_.prepare((statements_.*text)(columns), shape_.table)).first->second;
 }
 
-void Writer::expect_unknown() {
-  if (may_have_unknown_) return;
-  may_have_unknown_ = true;
-  database_.run(statements_.create_unknown_index());
-}
-
-std::uint64_t Writer::count_unknown() {
-  if (!may_have_unknown_) return 0;
-  Statement count = database_.prepare(statements_.count_unknown(), shape_.table);
-  return count.step() ? static_cast<std::uint64_t>(count.integer_at(0)) : 0;
-}
-
-void Writer::bind_own(Statement& statement, const Fold& fold, const Net& net, std::string_view unknown) {
+void Writer::bind_own(engine::Statement& statement, const Fold& fold, const Net& net, std::string_view unknown) {
   const auto number = [&](Own own) { return at(parameter_of(shape_, own)); };
   base::format(base::Lsn{net.lsn}, lsn_text_);
   statement.text(number(Own::lsn), {lsn_text_, base::kLsnTextBytes})
@@ -225,7 +210,7 @@ void Writer::change(const Fold& fold, std::uint32_t index, const Found& found) {
     written[i] = !cells[i].keep();
     unknown[i] = cells[i].unknown() || (cells[i].keep() && was_unknown[i]);
   }
-  Statement& statement = cached(change_, written, &Statements::change);
+  engine::Statement& statement = cached(change_, written, &Statements::change);
   unknown_ = list_of(unknown);
   bind_own(statement, fold, fold.net(index), unknown_);
   for (std::size_t i = 0; i < cells.size(); ++i) {
@@ -244,7 +229,7 @@ void Writer::put_moved(const Fold& fold, std::uint32_t index, const std::string&
     kept[i] = cells[i].keep();
     unknown[i] = cells[i].unknown() || (cells[i].keep() && was_unknown[i]);
   }
-  Statement& statement = cached(put_moved_, kept, &Statements::put_moved);
+  engine::Statement& statement = cached(put_moved_, kept, &Statements::put_moved);
   unknown_ = list_of(unknown);
   bind_own(statement, fold, fold.net(index), unknown_);
   statement.integer(at(parameter_of(shape_, Own::extra)), index);
@@ -271,7 +256,7 @@ void Writer::fill(const Fold& fold, std::uint32_t index) {
     unknown[i] = false;
   }
   if (!any) return;
-  Statement& statement = cached(fill_, written, &Statements::fill);
+  engine::Statement& statement = cached(fill_, written, &Statements::fill);
   unknown_ = list_of(unknown);
   bind_own(statement, fold, net, unknown_);
   for (std::size_t i = 0; i < cells.size(); ++i) {
@@ -306,7 +291,7 @@ void Writer::write(Fold& fold, Cut cut, std::string_view loaded_at) {
   };
 
   std::unordered_map<std::uint32_t, std::string> moved;  // index -> unknown columns at its origin
-  Statement save;
+  engine::Statement save;
   for (const std::uint32_t index : order) {
     const Net& net = fold.net(index);
     if (net.from != From::other || !net.has_keep || is_cut(net)) continue;
@@ -349,23 +334,10 @@ void Writer::write(Fold& fold, Cut cut, std::string_view loaded_at) {
     }
   }
   if (save.prepared()) {
-    save = Statement();
+    save = engine::Statement();
     put_moved_.clear();
     database_.run(statements_.clear_moved());
   }
-}
-
-std::int64_t Writer::mark_older(base::Lsn lsn, std::int64_t seq, char op, std::string_view ts,
-                                std::string_view loaded_at) {
-  Statement statement = database_.prepare(statements_.mark_older(), shape_.table);
-  const std::string position = base::format(lsn);
-  const auto number = [&](Own own) { return at(parameter_of(shape_, own)); };
-  statement.text(number(Own::lsn), position)
-      .integer(number(Own::seq), seq)
-      .text(number(Own::op), {&op, 1})
-      .text(number(Own::committed_at), ts)
-      .text(number(Own::loaded_at), loaded_at);
-  return statement.run();
 }
 
 }  // namespace warehouse

@@ -1,0 +1,64 @@
+// engine: the choice.
+#include "engine/open.hpp"
+
+#include <unistd.h>
+
+#include "base/failure.hpp"
+#include "engine/duckdb.hpp"
+#include "engine/postgresql.hpp"
+#include "engine/sqlite.hpp"
+
+namespace engine {
+namespace {
+
+using base::Exit;
+using base::Failure;
+
+[[noreturn]] void unknown(const std::string& words) { throw Failure(Exit::usage, "unknown_warehouse", words); }
+
+std::string file_of(std::string_view rest, const char* scheme) {
+  std::string file(rest);
+  if (file.starts_with("///")) file.erase(0, 2);
+  if (file.empty()) unknown(std::string("--warehouse ") + scheme + " needs a file");
+  return file;
+}
+
+}  // namespace
+
+Address parse_address(std::string_view warehouse) {
+  const std::string_view scheme = warehouse.substr(0, warehouse.find(':'));
+  const std::string_view rest = warehouse.substr(std::min(scheme.size() + 1, warehouse.size()));
+  if (scheme == "sqlite" && scheme.size() < warehouse.size()) return {Kind::sqlite, file_of(rest, "sqlite:")};
+  if (scheme == "duckdb" && scheme.size() < warehouse.size()) return {Kind::duckdb, file_of(rest, "duckdb:")};
+  if ((scheme == "postgresql" || scheme == "postgres") && scheme.size() < warehouse.size()) {
+    return {Kind::postgresql, rest.starts_with("//") ? std::string(warehouse) : std::string(rest)};
+  }
+  if (scheme == "snowflake" && scheme.size() < warehouse.size()) return {Kind::snowflake, std::string(warehouse)};
+  unknown("--warehouse is none of sqlite:FILE, duckdb:FILE, postgresql://..., snowflake://...");
+}
+
+std::unique_ptr<Database> open(const Address& address, const std::string& source, int busy_ms, bool create,
+                               const std::function<std::optional<std::string>(const char* name)>& variable,
+                               const Landing& landing) {
+  const bool is_file = address.kind == Kind::sqlite || address.kind == Kind::duckdb;
+  if (is_file && !create && ::access(address.place.c_str(), F_OK) != 0) return nullptr;
+  switch (address.kind) {
+    case Kind::duckdb: {
+      auto database = std::make_unique<Duckdb>(address.place, source, variable("PGCDC_DUCKDB_LIBRARY").value_or(""),
+                                               busy_ms, create);
+      return database->exists() ? std::move(database) : nullptr;
+    }
+    case Kind::postgresql: {
+      auto database = std::make_unique<Postgresql>(address.place, source, create);
+      return database->exists() ? std::move(database) : nullptr;
+    }
+    case Kind::snowflake: {
+      auto database = std::make_unique<Snowflake>(::snowflake::parse_account(address.place, variable), landing, create);
+      return database->exists() ? std::move(database) : nullptr;
+    }
+    default:
+      return std::make_unique<Sqlite>(address.place, busy_ms);
+  }
+}
+
+}  // namespace engine

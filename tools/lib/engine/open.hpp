@@ -1,0 +1,37 @@
+// engine: from what `--warehouse` says to a database. Knows the schemes and which variables an engine needs; opens nothing else.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "engine/database.hpp"
+#include "engine/snowflake.hpp"
+
+namespace engine {
+
+/// What `--warehouse` names. place  file, connection string, or the whole address of an account
+struct Address {
+  Kind kind = Kind::sqlite;
+  std::string place;
+};
+
+/// in   warehouse  `sqlite:FILE`, `duckdb:FILE`, `postgresql://...` or `postgresql:KEYWORD=VALUE ...`,
+///                 `snowflake://ACCOUNT/DATABASE/SCHEMA?...`
+/// err  usage/unknown_warehouse
+[[nodiscard]] Address parse_address(std::string_view warehouse);
+
+/// in   source   names the schema, where an engine has such
+///      busy_ms  how long another writer is waited for
+///      create   make what is missing
+///      variable the value of an environment variable; nothing when it is not set
+///      landing  where rows in bulk are put, for an engine that reads them from a stage
+/// out  nullptr when there is no such warehouse yet and `create` is not said
+/// err  those of the engines
+[[nodiscard]] std::unique_ptr<Database> open(
+    const Address& address, const std::string& source, int busy_ms, bool create,
+    const std::function<std::optional<std::string>(const char* name)>& variable, const Landing& landing);
+
+}  // namespace engine
