@@ -2,7 +2,7 @@
 # The two figures that analysts ask for, by one text of SQL for every engine (kpi_ENGINE.bats are links to this file): scripts/kpi.
 # Knows: the columns that these statements ask. Must not know: an engine's dialect; that these statements need none is the subject.
 
-# shellcheck disable=SC2034 # variables that functions of other files read
+# shellcheck disable=SC2030,SC2031,SC2034 # variables of a pipe, and variables that functions of other files read
 
 bats_require_minimum_version 1.5.0
 load ../e2e/stream
