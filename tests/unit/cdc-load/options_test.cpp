@@ -5,15 +5,6 @@
 
 namespace {
 
-TEST(Warehouse, is_a_sqlite_file_and_nothing_else_in_this_version) {
-  EXPECT_EQ(cdc_load::sqlite_file("sqlite:w.db"), "w.db");
-  EXPECT_EQ(cdc_load::sqlite_file("sqlite:/var/w.db"), "/var/w.db");
-  EXPECT_EQ(cdc_load::sqlite_file("sqlite:///var/w.db"), "/var/w.db");
-  for (const char* other : {"", "w.db", "sqlite:", "duckdb:w", "postgresql://h/d", "snowflake://a"}) {
-    EXPECT_THROW(static_cast<void>(cdc_load::sqlite_file(other)), base::Failure) << other;
-  }
-}
-
 TEST(Report, adds_what_is_new_since_the_last_time) {
   tool::Metrics metrics("", "cdc-load");
   cdc_load::Report report(metrics);
