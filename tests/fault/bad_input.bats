@@ -323,7 +323,7 @@ unloaded_beyond() {
   ends_with 64 usage "cdc-batch --max-bytes many" <good
   ends_with 64 usage "cdc-batch --max-seconds -1" <good
   ends_with 64 '[a-z_]*' "cdc-batch --level 99" <good
-  ends_with 64 unknown_stage "cdc-stage-put --stage gs://bucket/prefix" <good
+  ends_with 64 unknown_stage "cdc-stage-put --stage ftp://host/folder" <good
   ends_with 64 missing_option "cdc-stage-put" <good
   ends_with 64 missing_option "cdc-mask" <good
 }

@@ -79,7 +79,7 @@ foreign_home() {
     simdjson*) echo json ;;
     zstd*.h) echo zip ;;
     openssl/*) echo crypto ;;
-    sqlite3*.h) echo warehouse ;;
+    sqlite3*.h) echo engine ;;
     CLI/* | boost/*) echo tool ;;
     gtest/* | gmock/*) echo tests ;;
     curl/*) echo http ;;

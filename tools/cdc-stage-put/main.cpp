@@ -3,15 +3,13 @@
 // Must not know the log's rules: where it ends, and what to do about gaps and overlaps.
 #include <cstdlib>
 
-#include "base/time.hpp"
 #include "cdc-stage-put/put.hpp"
+#include "cdc-stage-put/report.hpp"
 #include "io/file.hpp"
 #include "io/line_reader.hpp"
-#include "logging/event.hpp"
 #include "stage/store.hpp"
 #include "tool/command.hpp"
 #include "tool/filter.hpp"
-#include "tool/metrics.hpp"
 
 int main(int argc, char** argv) {
   std::string stage;
@@ -40,35 +38,15 @@ int main(int argc, char** argv) {
     if (single_writer) store->trust_single_writer();
     const char* temporary = std::getenv("TMPDIR");
     tool::Metrics metrics(command.metrics(), command.name());
-    metrics.declare("cdc_stage_put_epochs_total", "Epochs appended to the log.");
-    metrics.declare("cdc_stage_put_chunks_total", "Copied chunks put.");
-    metrics.declare("cdc_stage_put_bytes_total", "Compressed bytes put.");
-    metrics.declare("cdc_stage_put_complete_to_seconds",
-                    "The stage holds every change committed until then (Unix time).");
-    const auto count = [&](const stage::Common& manifest) {
-      for (const auto& file : manifest.files)
-        metrics.add("cdc_stage_put_bytes_total", "", static_cast<double>(file.bytes));
-      metrics.write_at_intervals(tool::steady_ms());
-    };
+    cdc_stage_put::Report report(metrics);
     cdc_stage_put::Put put(*store, temporary != nullptr && *temporary != '\0' ? temporary : "/tmp",
                            stage::is_remote(stage) ? parallel : 1, [&] { return stage::open_store(stage, false); });
     put.on_source = [] { io::narrow_pipe(0); };
     put.on_durable = [&](base::Lsn to, const std::string& run) {
       if (!ack.empty()) io::replace_file(ack, base::format(to) + " " + run + "\n");
     };
-    put.on_epoch = [&](const stage::Epoch& epoch) {
-      metrics.add("cdc_stage_put_epochs_total", "");
-      if (const auto until = base::parse_time(epoch.last_ts)) {
-        metrics.set("cdc_stage_put_complete_to_seconds", "", static_cast<double>(until->unix_us) / 1e6);
-      }
-      count(epoch);
-      logging::event(logging::Level::info, "epoch put",
-                     {{"lsn", base::format(epoch.to)}, {"rows", std::to_string(epoch.rows)}});
-    };
-    put.on_chunk = [&](const stage::Chunk& chunk) {
-      metrics.add("cdc_stage_put_chunks_total", "");
-      count(chunk);
-    };
+    put.on_epoch = [&](const stage::Epoch& epoch) { report.epoch(epoch, tool::steady_ms()); };
+    put.on_chunk = [&](const stage::Chunk& chunk) { report.chunk(chunk, tool::steady_ms()); };
     const base::Exit exit = tool::run_filter(put);
     metrics.write();
     return exit;

@@ -1,4 +1,4 @@
-// engine: the choice.
+// engine: the choice. A file that is missing is a warehouse that nobody has made yet; a server says so by its schema.
 #include "engine/open.hpp"
 
 #include <unistd.h>

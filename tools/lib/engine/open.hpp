@@ -1,4 +1,6 @@
-// engine: from what `--warehouse` says to a database. Knows the schemes and which variables an engine needs; opens nothing else.
+// engine: from what `--warehouse` says to a database. This file: the choice between the engines.
+// Knows the schemes of addresses and which variables of the environment an engine needs.
+// Must not know what a warehouse consists of, nor open anything that the address does not name.
 #pragma once
 
 #include <functional>

@@ -1,5 +1,6 @@
 // stage: AWS's two shared files. See aws_credentials.hpp. Both are read as botocore reads them: sections in brackets, `name = value`, and
 // what is indented belongs to the name above it.
+// Knows the names that matter to a bucket; must not know what else profiles are used for.
 #include <algorithm>
 
 #include "crypto/digest.hpp"

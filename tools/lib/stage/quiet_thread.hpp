@@ -1,5 +1,6 @@
 // stage: a thread that no signal is delivered to, so that whoever waits for one in the program's own thread gets it, and that is joined
 // when it goes out of scope.
+// Knows signal masks and threads; must not know what is done in one.
 #pragma once
 
 #include <csignal>

@@ -1,4 +1,6 @@
-// stage: signing requests to Azure's blob store (Shared Key). Knows the form of what is signed; not what the request is for.
+// stage: signing requests to Azure's blob store (Shared Key).
+// Knows the form of what is signed, to the line break.
+// Must not know what the request is for, and must not show the key.
 #pragma once
 
 #include <cstdint>

@@ -1,4 +1,6 @@
-// warehouse: what the loader has in hand of one table within one transaction. Only for the bodies of Loader.
+// warehouse: what the loader has in hand of one table within one transaction.
+// Knows the fold, the history and the writer of that table, and where in its versions it is.
+// Must not be seen by anybody but the bodies of Loader.
 #pragma once
 
 #include <memory>
