@@ -37,19 +37,16 @@ snowflake_quoting() {
   }'
 }
 
-# The API's texts as engines.bash wants them: days and seconds since 1970, `true`, digits of a float without a point.
+# The API's texts as engines.bash wants them: `true`, digits of a float without a point, a zone.
 snowflake_rows() {
   local statement answer
   for statement in "$@"; do
     answer=$(snowflake_quoting "$statement" | snowflake_ask --one) || return
-    jq -r 'def moment: (split(".") | (.[0] | tonumber | strftime("%Y-%m-%dT%H:%M:%S")) + "." + ((.[1] // "") + "000000")[0:6]);
-      .types as $types | .rows[] | [range(length) as $n | .[$n] as $v | $types[$n] as $t |
+    jq -r '.types as $types | .rows[] | [range(length) as $n | .[$n] as $v | $types[$n] as $t |
         if $v == null then "NULL"
         elif $t == "boolean" then (if $v == "true" or $v == "1" then "1" else "0" end)
         elif $t == "real" and ($v | test("^-?[0-9]+$")) then $v + ".0"
-        elif $t == "date" then ($v | tonumber * 86400 | strftime("%Y-%m-%d"))
-        elif $t == "timestamp_tz" then ($v | split(" ")[0] | moment) + "Z"
-        elif $t == "timestamp_ntz" then ($v | moment)
+        elif $t == "timestamp_tz" then ($v | sub("(\\+00:?00|Z)$"; "")) + "Z"
         elif $t == "binary" then ($v | ascii_upcase)
         else $v end] | join("|")' <<<"$answer" || return
   done

@@ -124,6 +124,9 @@ class Database {
   virtual void rollback() noexcept = 0;
   [[nodiscard]] virtual bool in_transaction() const = 0;
 
+  /// In this transaction a lock that somebody else holds is waited for a second only.
+  virtual void hurry() {}
+
   /// Within a transaction, statements that change something are only written down until it is committed, all at once; one that
   /// reads sees what was there before it.
   [[nodiscard]] virtual bool deferred() const { return false; }

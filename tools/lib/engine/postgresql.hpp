@@ -33,6 +33,7 @@ class Postgresql final : public Database {
   void commit() override;
   void rollback() noexcept override;
   [[nodiscard]] bool in_transaction() const override { return in_transaction_; }
+  void hurry() override { run("SET LOCAL lock_timeout='1s'"); }
   [[nodiscard]] std::unique_ptr<Bulk> bulk(const std::string& scratch, const std::vector<ScratchColumn>& columns,
                                            std::string_view table) override;
 

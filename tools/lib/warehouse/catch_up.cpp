@@ -104,6 +104,8 @@ bool Loader::mend(const std::string& name, base::Lsn copy) {
   const Table* there = state_->find(name);
   if (there == nullptr || there->parked.empty()) return false;
   const Table old = *there;
+  // Whoever held the table may do so still, and nobody else is to wait for that.
+  if (old.parked == kHeld) database_.hurry();
   if (copy.value != 0) begin_anew(old);
   state_->unpark(name);
   const auto chunks = waiting_chunks_.find(name);
