@@ -345,9 +345,13 @@ setup() {
       'c public.t "after":{"id":2,"b":false,"f":"NaN","n":"NaN","ts":"infinity","bin":"","j":"null","arr":"[0:1]={1,2}","i":-9007199254740992}' \
       'c public.t "after":{"id":3,"b":null,"f":null,"n":null,"ts":null,"bin":null,"j":null,"arr":null,"i":null}'
   } | deliver
+  # Snowflake has no end of time: that value waits in quarantine.
+  local forever=infinity
+  [[ $ENGINE != snowflake ]] || forever=NULL
+  rows_are "SELECT \"value\" FROM _cdc_quarantine" "$([[ $ENGINE != snowflake ]] || echo '"infinity"')"
   rows_are 'SELECT id, b, f, n, ts, bin, j, arr, i FROM t ORDER BY id' \
     '1|1|1.5|123456789012345678901234567890.10|2026-11-22T10:00:00.000001Z|0001FF|{"a": 1}|[1,2]|9223372036854775807' \
-    '2|0|NaN|NaN|infinity||null|[0:1]={1,2}|-9007199254740992' '3|NULL|NULL|NULL|NULL|NULL|NULL|NULL|NULL'
+    "2|0|NaN|NaN|$forever||null|[0:1]={1,2}|-9007199254740992" '3|NULL|NULL|NULL|NULL|NULL|NULL|NULL|NULL'
 }
 
 @test "a value that does not fit is unknown and waits in quarantine, its row is applied" {

@@ -46,9 +46,20 @@ snowflake_rows() {
         if $v == null then "NULL"
         elif $t == "boolean" then (if $v == "true" or $v == "1" then "1" else "0" end)
         elif $t == "real" and ($v | test("^-?[0-9]+$")) then $v + ".0"
-        elif $t == "timestamp_tz" then ($v | sub("(\\+00:?00|Z)$"; "")) + "Z"
-        elif $t == "binary" then ($v | ascii_upcase)
-        else $v end] | join("|")' <<<"$answer" || return
+        elif $t == "timestamp_tz" then ($v | sub("(\\+00:?00|Z)$"; "") | sub(" "; "T")) + "Z"
+        elif $t == "timestamp_ntz" then ($v | sub(" "; "T"))
+        elif $t == "binary" then "base64:" + $v + ";"
+        else $v end] | join("|")' <<<"$answer" | snowflake_bytes || return
+  done
+}
+# Bytes in hex.
+snowflake_bytes() {
+  local line
+  while IFS= read -r line; do
+    while [[ $line =~ base64:([A-Za-z0-9+/=]*)\; ]]; do
+      line=${line/"${BASH_REMATCH[0]}"/$(base64 -d <<<"${BASH_REMATCH[1]}" | od -An -v -tx1 | tr -d ' \n' | tr a-f A-F)}
+    done
+    printf '%s\n' "$line"
   done
 }
 snowflake_write() { printf '%s\n' "$@" | snowflake_ask >/dev/null; }
@@ -63,7 +74,7 @@ snowflake_type() {
   date) echo DATE ;;
   timestamp) echo TIMESTAMP_NTZ ;;
   timestamptz) echo TIMESTAMP_TZ ;;
-  *) echo VARCHAR ;;
+  *) echo TEXT ;;
   esac
 }
 snowflake_types() {
