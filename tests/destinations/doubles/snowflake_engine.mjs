@@ -26,6 +26,7 @@ const macros = [
   "to_binary(v, f) AS CASE upper(f) WHEN 'BASE64' THEN from_base64(v) WHEN 'UTF-8' THEN encode(v) WHEN 'HEX' THEN from_hex(v) END",
   "sf_array_contains(v, a) AS json_contains(a, v)",
   "base64_decode_binary(v) AS from_base64(v)",
+  "hex_encode(v) AS hex(v)",
   "to_varchar(v) AS CAST(v AS VARCHAR)",
   "to_char(v) AS CAST(v AS VARCHAR)",
   "sf_name(n) AS CASE WHEN regexp_matches(n, '__q[0-9a-f]+$') THEN regexp_replace(n, '__q[0-9a-f]+$', '') ELSE upper(n) END",
