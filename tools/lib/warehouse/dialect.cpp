@@ -223,7 +223,7 @@ class SnowflakeDialect final : public Dialect {
       case Kind::real:
         return "FLOAT";
       case Kind::numeric:
-        return is_decimal(column) ? decimal("NUMBER", column) : "VARCHAR";
+        return is_number(column) ? decimal("NUMBER", column) : "VARCHAR";
       case Kind::date:
         return "DATE";
       case Kind::timestamp:
@@ -270,7 +270,7 @@ class SnowflakeDialect final : public Dialect {
         return year && *year >= 1 && *year <= 9999;
       }
       case Kind::numeric:
-        if (is_decimal(column)) {
+        if (is_number(column)) {
           const std::string_view text = plain_text(raw, scratch);
           return text != "NaN" && !text.ends_with("Infinity");
         }
@@ -279,6 +279,9 @@ class SnowflakeDialect final : public Dialect {
         return raw.size() <= kSnowflakeText;
     }
   }
+
+ private:
+  static bool is_number(const TableColumn& column) { return is_decimal(column) && digits_of(column).scale <= 37; }
 };
 
 }  // namespace
