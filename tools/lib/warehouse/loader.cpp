@@ -258,8 +258,11 @@ bool Loader::prepare(Work& work, std::string_view name, const std::vector<std::s
     unknown.resize(next.shape.columns.size(), false);
     for (const Step& step : evolution.steps) {
       // A column that comes with another policy was there all the time: rows that are here hold something in it.
-      if (step.what == Step::What::add)
-        unknown[step.column] = step.unknown || (!is_new && !old.policy.empty() && old.policy != policy);
+      if (step.what == Step::What::add) {
+        const bool by_policy = !is_new && !old.policy.empty() && old.policy != policy;
+        unknown[step.column] = step.unknown || by_policy;
+        if (step.unknown && !by_policy) work.added.emplace_back(step.column, version.lsn);
+      }
       if (step.what == Step::What::restate) unknown[step.column] = true;
     }
   }
@@ -404,6 +407,17 @@ void Loader::flush(Work& work, std::string_view loaded_at) {
 
 void Loader::finish(Work& work, std::string_view loaded_at) {
   flush(work, loaded_at);
+  // The table has had its new columns since the epoch's beginning; a version that ended before they came has nothing in them.
+  for (const auto& [column, from] : work.added) {
+    if (!work.history) break;
+    const Shape& shape = work.table->shape;
+    const std::string position = base::format(from);
+    const std::string name = json_string(shape.columns[column].name);
+    database_.prepare(Statements(dialect_, shape).forget_history_unknown(), shape.table)
+        .text(1, name)
+        .text(2, position)
+        .run();
+  }
   if (work.writer != nullptr && work.writer->may_have_unknown()) state_->count_unknown(work.table->shape);
 }
 

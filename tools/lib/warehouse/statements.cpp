@@ -341,6 +341,15 @@ std::string Statements::add_history_unknown() const {
          "||']' END WHERE \"_cdc_to_lsn\" IS NULL";
 }
 
+std::string Statements::forget_history_unknown() const {
+  const std::string one = dialect_.parameter(1);
+  const std::string left =
+      "replace(','||substr(\"_cdc_unknown\",2,length(\"_cdc_unknown\")-2)||',',','||" + one + "||',',',')";
+  return "UPDATE " + dialect_.quote(history_name()) + " SET \"_cdc_unknown\"=CASE WHEN " + left +
+         "=',' THEN NULL ELSE '['||substr(" + left + ",2,length(" + left + ")-2)||']' END WHERE \"_cdc_to_lsn\"<" +
+         dialect_.parameter(2) + " AND \"_cdc_unknown\" IS NOT NULL AND " + dialect_.contains("\"_cdc_unknown\"", one);
+}
+
 std::string Statements::rename_history_unknown() const {
   return "UPDATE " + dialect_.quote(history_name()) + " SET \"_cdc_unknown\"=replace(\"_cdc_unknown\"," +
          dialect_.parameter(1) + "," + dialect_.parameter(2) + ") WHERE \"_cdc_unknown\" IS NOT NULL";

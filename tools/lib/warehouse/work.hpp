@@ -5,6 +5,7 @@
 
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "warehouse/loader.hpp"
@@ -15,6 +16,7 @@ namespace warehouse {
 ///
 /// mappings  of the schema versions in it, in stream order; used: index of the one in use
 /// last      position of the last line, for the order
+/// added     columns that came, unknown in what was there, and the position from which they are there
 /// not_before  lines below it are in the table already: it was copied there
 struct Loader::Work {
   Table* table = nullptr;
@@ -27,6 +29,7 @@ struct Loader::Work {
   std::uint64_t last_seq = 0;
   bool is_copy = false;
   base::Lsn not_before;
+  std::vector<std::pair<std::uint32_t, base::Lsn>> added;
 };
 
 }  // namespace warehouse
