@@ -148,3 +148,17 @@ sessions() { postgresql_psql postgres postgres -c "SELECT pid FROM pg_stat_activ
   ((stops == 2))
 }
 has_session_or_ended() { [[ -n $(sessions) ]] || ! kill -0 "$1" 2>/dev/null; }
+
+@test "the check says which right is missing" {
+  postgresql_psql postgres postgres -c 'CREATE ROLE poor LOGIN'
+  { source_line && table public.t id:int8:k && tx 10 'c public.t "after":{"id":1}'; } | stage
+  local url
+  url=$(warehouse_url)
+  run -1 --separate-stderr cdc-load --stage "$STAGE" --source s --warehouse "${url/user=loader/user=poor}" --check
+  grep -q '^no	schema	permission' <<<"$output"
+  load_warehouse
+  warehouse_write 'GRANT USAGE ON SCHEMA s TO poor'
+  run -1 --separate-stderr cdc-load --stage "$STAGE" --source s --warehouse "${url/user=loader/user=poor}" --check
+  grep -q '^ok	schema	' <<<"$output"
+  grep -q '^no	tables	permission' <<<"$output"
+}

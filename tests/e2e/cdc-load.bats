@@ -38,12 +38,43 @@ epochs_of_log() { find "$STAGE" -path '*/log/*.json' | sort; }
   [[ -z $output ]]
 }
 
-@test "warehouses of other kinds are not in this version" {
+@test "a warehouse of no known kind is a bad option" {
   local where
-  for where in duckdb:x postgresql://h/d snowflake://a/d/s x.db sqlite:; do
+  for where in mysql://h/d x.db sqlite: duckdb:; do
     run -64 --separate-stderr cdc-load --stage "$STAGE" --source s --warehouse "$where"
     [[ $stderr == *err=unknown_warehouse* ]]
   done
+}
+
+@test "words that do not go together are a bad option" {
+  local words
+  for words in '--once --follow' '--follow --print dbt' '--print sql --erase x' '--follow --poll-seconds 0'; do
+    # shellcheck disable=SC2086 # several words
+    run -64 --separate-stderr load_warehouse $words
+    [[ $stderr == *class=usage* && ! -e $WAREHOUSE ]]
+  done
+}
+
+@test "the check says no where DuckDB's library or the folder of a file is missing, and to a file that is no database" {
+  fill_stage 1 5
+  PGCDC_DUCKDB_LIBRARY=$BATS_TEST_TMPDIR/none run -1 --separate-stderr cdc-load --stage "$STAGE" --source s --warehouse "duckdb:$WAREHOUSE" --check
+  grep -q '^no	warehouse	no_duckdb' <<<"$output"
+  run -1 --separate-stderr cdc-load --stage "$STAGE" --source s --warehouse "sqlite:$BATS_TEST_TMPDIR/none/w.db" --check
+  grep -q '^no	warehouse	permission' <<<"$output"
+  printf '%0200d' 0 >"$WAREHOUSE"
+  run -1 --separate-stderr load_warehouse --check
+  grep -q '^no	warehouse	not_a_warehouse' <<<"$output"
+}
+
+@test "a follower that meets trouble ends as a run does" {
+  fill_stage 1 5
+  cdc-load --stage "$STAGE" --source s --warehouse "sqlite:$WAREHOUSE" --follow --poll-seconds 1 2>"$BATS_TEST_TMPDIR/err" 3>&- 8>&- &
+  local follower=$! status=0
+  wait_until 10 rows_are 'SELECT count(*) FROM t' 5
+  rm -f "$STAGE/s/source.json"
+  wait "$follower" || status=$?
+  [[ $status == 78 ]]
+  grep -q err=other_stage "$BATS_TEST_TMPDIR/err"
 }
 
 @test "a stage that is not there is waited for, and no warehouse is made" {

@@ -294,7 +294,7 @@ unloaded_beyond() {
   warehouse_sql warehouse.db .dump >after
   cmp before after
   ends_with 75 no_stage "cdc-load --stage absent --source shop --warehouse sqlite:other.db" </dev/null
-  ends_with 64 '[a-z_]*' "cdc-load --stage stage --source shop --warehouse duckdb:other.db" </dev/null
+  ends_with 64 '[a-z_]*' "cdc-load --stage stage --source shop --warehouse mysql://host/other" </dev/null
 }
 
 @test "a file that is no warehouse is refused and not touched" {

@@ -28,19 +28,42 @@ std::string label_of(std::string_view table) {
   return label + "\"";
 }
 
+void exclude(bool both, const char* words) {
+  if (both) throw base::Failure(base::Exit::usage, "bad_option", std::string(words) + " exclude each other");
+}
+
 double seconds_of(std::int64_t us) { return static_cast<double>(us) / 1e6; }
 
 }  // namespace
 
-std::unique_ptr<engine::Database> open_warehouse(const Options& options, bool create,
-                                                 const std::shared_ptr<stage::Store>& store) {
-  const auto variable = [](const char* name) -> std::optional<std::string> {
-    const char* value = std::getenv(name);
-    return value == nullptr ? std::nullopt : std::optional<std::string>(value);
-  };
+void check_options(const Options& options) {
+  const bool prints = !options.print.empty();
+  const bool erases = !options.erase.empty();
+  exclude(prints && erases, "--print and --erase");
+  exclude(prints && options.check, "--print and --check");
+  exclude(erases && options.check, "--erase and --check");
+  exclude(options.once && options.follow, "--once and --follow");
+  exclude(options.follow && (prints || erases || options.check), "--follow and --print, --erase, --check");
+  if (options.poll_s < 1 || options.poll_s > 86'400) {
+    throw base::Failure(base::Exit::usage, "bad_value", "--poll-seconds is a number from 1 to 86400");
+  }
+}
+
+std::optional<std::string> variable(const char* name) {
+  const char* value = std::getenv(name);
+  return value == nullptr ? std::nullopt : std::optional<std::string>(value);
+}
+
+engine::Landing landing_of(const Options& options) {
   engine::Landing landing;
   landing.folder = stage::encode_name(options.source) + "/net";
   landing.spool = variable("TMPDIR").value_or("/tmp");
+  return landing;
+}
+
+std::unique_ptr<engine::Database> open_warehouse(const Options& options, bool create,
+                                                 const std::shared_ptr<stage::Store>& store) {
+  engine::Landing landing = landing_of(options);
   if (store) landing.place = [store](const std::string& path, const std::string& name) { store->place(path, name); };
   return engine::open(engine::parse_address(options.warehouse), options.source, kBusyMs, create, variable, landing);
 }
@@ -84,9 +107,11 @@ void Report::failed(const base::Failure& failure) {
   metrics_.add("cdc_load_errors_total", "class=\"" + std::string(base::class_of(failure.exit)) + "\"", 1);
 }
 
+void Report::nothing_new(std::int64_t now_us) { metrics_.set("cdc_load_last_success_seconds", "", seconds_of(now_us)); }
+
 void Report::finish(const warehouse::Totals& totals, warehouse::State& state, std::int64_t now_us) {
   add(totals);
-  metrics_.set("cdc_load_last_success_seconds", "", seconds_of(now_us));
+  nothing_new(now_us);
   std::map<std::string, double> tables;
   for (const std::string_view name : kStates) tables[std::string(name)] = 0;
   for (const auto& one : state.freshness()) {

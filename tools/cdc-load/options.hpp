@@ -4,11 +4,13 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
 #include "base/failure.hpp"
 #include "engine/database.hpp"
+#include "engine/snowflake.hpp"
 #include "stage/store.hpp"
 #include "tool/metrics.hpp"
 #include "warehouse/loader.hpp"
@@ -23,9 +25,21 @@ struct Options {
   std::string source;
   std::string warehouse;
   bool history = false;
-  std::string print;  ///< what to print instead of loading; empty: load
-  std::string erase;  ///< a file that names what to take out instead of loading; empty: load
+  std::string print;   ///< what to print instead of loading; empty: load
+  std::string erase;   ///< a file that names what to take out instead of loading; empty: load
+  bool check = false;  ///< say whether loading would work instead of loading
+  bool once = false;   ///< load what is there, then end: what is done when nothing is said
+  bool follow = false;
+  std::uint64_t poll_s = 5;  ///< how long a follower waits before it looks again
 };
+
+/// Words that do not go together, and numbers out of range. err  usage/bad_option, usage/bad_value
+void check_options(const Options& options);
+
+/// The value of an environment variable.
+[[nodiscard]] std::optional<std::string> variable(const char* name);
+/// Where rows in bulk are named and made; nothing places them yet.
+[[nodiscard]] engine::Landing landing_of(const Options& options);
 
 /// The warehouse that `--warehouse` names.
 /// in   create  make what is missing; store: of the stage, for a warehouse that reads rows from there
@@ -37,11 +51,15 @@ struct Options {
 class Report {
  public:
   explicit Report(tool::Metrics& metrics);
-  /// in   totals  of this run so far; what was added before is not added again
+  /// A loader begins, with totals that begin at nothing.
+  void begin() { told_ = {}; }
+  /// in   totals  of this loader so far; what was added before is not added again
   void add(const warehouse::Totals& totals);
   void failed(const base::Failure& failure);
   /// The end of a run: states, unknown and quarantined values of each table, time.
   void finish(const warehouse::Totals& totals, warehouse::State& state, std::int64_t now_us);
+  /// The stage had nothing that is not in the warehouse.
+  void nothing_new(std::int64_t now_us);
 
  private:
   tool::Metrics& metrics_;

@@ -4,21 +4,60 @@
 
 #include <unistd.h>
 
+#include "engine/open.hpp"
 #include "io/line_writer.hpp"
+#include "stage/store.hpp"
+#include "tool/filter.hpp"
+#include "warehouse/dbt.hpp"
+#include "warehouse/loader.hpp"
 #include "warehouse/state.hpp"
 #include "warehouse/unknown.hpp"
 
 namespace cdc_load {
+namespace {
+
+void print_unknown(const Options& options, io::LineWriter& out) {
+  const std::unique_ptr<engine::Database> database = open_warehouse(options, false);
+  if (!database) return;
+  const warehouse::State state(*database, options.source);
+  warehouse::each_unknown(*database, state, warehouse::kMostKeys, [&](std::string_view line) { out.line(line); });
+}
+
+void print_dbt(const Options& options, io::LineWriter& out) {
+  const std::unique_ptr<engine::Database> database = open_warehouse(options, false);
+  if (!database) return;
+  const warehouse::State state(*database, options.source);
+  const engine::Place place = engine::place_of(engine::parse_address(options.warehouse), options.source, variable);
+  out.buffer() += warehouse::dbt_sources(warehouse::dialect_of(database->kind()), options.source,
+                                         {place.database, place.schema}, state.tables());
+  out.lines_added();
+}
+
+void print_sql(const Options& options, io::LineWriter& out) {
+  const std::unique_ptr<stage::Store> store = stage::open_store(options.stage, false);
+  const auto identity = stage::Log::identity(*store, options.source);
+  stage::Log log(*store, options.source, identity ? identity->era : 0);
+  const auto database = engine::open_printed(engine::parse_address(options.warehouse), options.source, variable,
+                                             landing_of(options), [&](const std::string& line) { out.line(line); });
+  warehouse::LoaderOptions wanted;
+  wanted.history = options.history;
+  warehouse::Loader loader(log, *database, wanted, tool::wall_us, [] { return false; });
+  loader.run([](const warehouse::Totals&) {});
+}
+
+}  // namespace
 
 base::Exit print(const Options& options) {
-  if (options.print != "unknown") {
-    throw base::Failure(base::Exit::usage, "bad_value", "--print knows one word: unknown");
-  }
-  const std::unique_ptr<engine::Database> database = open_warehouse(options, false);
-  if (!database) return base::Exit::done;
-  const warehouse::State state(*database, options.source);
   io::LineWriter out(STDOUT_FILENO);
-  warehouse::each_unknown(*database, state, warehouse::kMostKeys, [&](std::string_view line) { out.line(line); });
+  if (options.print == "unknown") {
+    print_unknown(options, out);
+  } else if (options.print == "dbt") {
+    print_dbt(options, out);
+  } else if (options.print == "sql") {
+    print_sql(options, out);
+  } else {
+    throw base::Failure(base::Exit::usage, "bad_value", "--print knows three words: unknown, dbt, sql");
+  }
   out.flush();
   return base::Exit::done;
 }

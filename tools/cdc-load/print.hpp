@@ -6,9 +6,13 @@
 
 namespace cdc_load {
 
-/// Writes the keys of rows with values that have not arrived, one a line; nothing when there is no warehouse yet.
+/// unknown  the keys of rows with values that have not arrived, one a line
+/// dbt      a sources file of the views
+/// sql      every statement that an empty warehouse would be told for what is in the stage; the warehouse is not asked
 ///
-/// err  usage/bad_value when --print says something else than `unknown`; those of the warehouse
+/// Of the first two nothing when there is no warehouse yet.
+///
+/// err  usage/bad_value when --print says something else; those of the warehouse and the stage
 [[nodiscard]] base::Exit print(const Options& options);
 
 }  // namespace cdc_load

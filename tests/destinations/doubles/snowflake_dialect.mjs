@@ -34,8 +34,8 @@ export function translate(list, session) {
 
 // DuckDB's text has no backslash escapes: its strings are read before they are tokens of ours.
 export function tokens_of_duck(sql) {
-  const parts = sql.split(/('(?:[^']|'')*')/);
-  return parts.flatMap((part, i) => (i % 2 ? [string(part.slice(1, -1).replaceAll("''", "'"))] : tokens(part)));
+  const parts = sql.split(/('(?:[^']|'')*'|"(?:[^"]|"")*")/);
+  return parts.flatMap((part) => (part.startsWith("'") ? [string(part.slice(1, -1).replaceAll("''", "'"))] : tokens(part)));
 }
 export const duck_text = (list) =>
   list.map((t) => (t.kind === 'string' ? `'${t.value.replaceAll("'", "''")}'` : t.text)).join(' ');
@@ -64,6 +64,26 @@ function drop_unenforced(list) {
     kept.push(list[i]);
   }
   return kept;
+}
+
+// Of CREATE VIEW: `(name COMMENT 'text', ...) COMMENT = 'text'` behind the view's name, which DuckDB says in statements of their own.
+// The names are taken to be those that the query gives: the parser loses their quotes.
+// out  rest: the statement without list and comments; comments: { column (none: of the view), text } as tokens
+export function take_comments(list, at) {
+  const comments = [];
+  let i = at;
+  if (is_sign(list[i], '(')) {
+    const end = closing(list, i);
+    for (; i < end; ++i) {
+      if (is_word(list[i], 'COMMENT') && list[i + 1]?.kind === 'string') comments.push({ column: list[i - 1], text: list[i + 1] });
+    }
+    i = end + 1;
+  }
+  if (is_word(list[i], 'COMMENT') && is_sign(list[i + 1], '=') && list[i + 2]?.kind === 'string') {
+    comments.push({ text: list[i + 2] });
+    i += 3;
+  }
+  return { rest: [...list.slice(0, at), ...list.slice(i)], comments };
 }
 
 // SET t.a = 1 is SET a = 1.

@@ -4,7 +4,7 @@ import fs from 'node:fs';
 import { createRequire } from 'node:module';
 import os from 'node:os';
 import path from 'node:path';
-import { check_syntax, duck_text, duplicates_of_merge, full_name, load_parser, translate, unsupported } from './snowflake_dialect.mjs';
+import { check_syntax, duck_text, duplicates_of_merge, full_name, load_parser, take_comments, translate, unsupported } from './snowflake_dialect.mjs';
 import { rows_of, row_type } from './snowflake_values.mjs';
 import { fetch_files, parse_copy } from './snowflake_stage.mjs';
 import { chain_at, is_word, mangle, meaning, quoted, statements } from './snowflake_text.mjs';
@@ -181,9 +181,15 @@ class Run {
       return status_row('Statement executed successfully.');
     }
     if (is_word(list[0], 'CREATE') && is_temporary) this.temporary.add(full);
-    const text = translate(list, this);
+    const { rest, comments } = kind === 'VIEW' && is_word(list[0], 'CREATE') ? take_comments(list, named.end) : { rest: list, comments: [] };
+    const text = translate(rest, this);
     if (!is_word(list[0], 'ALTER') && !list.some((token) => is_word(token, 'EXISTS') && is_word(list[0], 'CREATE'))) this.forget(full);
     for (const sql of text) await this.connection.run(sql);
+    const view = comments.length ? named.parts.map((part) => quoted(mangle(meaning(part)))).join('.') : '';
+    for (const { column, text: said } of comments) {
+      const what = column ? `COLUMN ${view}.${quoted(mangle(meaning(column)))}` : `VIEW ${view}`;
+      await this.connection.run(`COMMENT ON ${what} IS ${duck_text([said])}`);
+    }
     if (is_word(list[0], 'DROP')) this.temporary.delete(full);
     return status_row('Statement executed successfully.');
   }

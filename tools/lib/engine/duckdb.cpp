@@ -298,7 +298,7 @@ std::vector<std::string> Duckdb::columns_of(const std::string& table) {
 }
 
 bool Duckdb::begin() {
-  session_->query("BEGIN TRANSACTION", "");
+  session_->query(kBegin, "");
   in_transaction_ = true;
   return std::exchange(begun_, true);
 }
@@ -315,13 +315,16 @@ void Duckdb::rollback() noexcept {
   session_->library.query(session_->connection, "ROLLBACK", answer.get());
 }
 
-std::unique_ptr<Bulk> Duckdb::bulk(const std::string& scratch, const std::vector<ScratchColumn>& columns,
-                                   std::string_view table) {
+std::string Duckdb::make_scratch(const std::string& scratch, const std::vector<ScratchColumn>& columns) {
   std::string list;
   for (const ScratchColumn& column : columns)
     list += (list.empty() ? "" : ",") + quote_name(column.name) + " " + column.type;
-  session_->query("CREATE OR REPLACE TEMPORARY TABLE temp." + quote_name(scratch) + "(" + list + ")",
-                  std::string(table));
+  return "CREATE OR REPLACE TEMPORARY TABLE temp." + quote_name(scratch) + "(" + list + ")";
+}
+
+std::unique_ptr<Bulk> Duckdb::bulk(const std::string& scratch, const std::vector<ScratchColumn>& columns,
+                                   std::string_view table) {
+  session_->query(make_scratch(scratch, columns), std::string(table));
   return std::make_unique<DuckdbBulk>(session_->library, session_->connection, scratch, table);
 }
 

@@ -21,6 +21,9 @@ class Duckdb final : public Database {
   Duckdb(const std::string& path, const std::string& schema, const std::string& library, int busy_ms, bool create);
   ~Duckdb() override;
 
+  static constexpr const char* kBegin = "BEGIN TRANSACTION";
+  [[nodiscard]] static std::string make_scratch(const std::string& scratch, const std::vector<ScratchColumn>& columns);
+
   /// Whether the schema is there.
   [[nodiscard]] bool exists() const { return exists_; }
 

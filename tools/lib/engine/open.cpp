@@ -23,6 +23,17 @@ std::string file_of(std::string_view rest, const char* scheme) {
   return file;
 }
 
+// Who only wants to see needs no user and no key.
+Variable with_stand_ins(const Variable& variable) {
+  return [variable](const char* name) -> std::optional<std::string> {
+    const std::string_view wanted(name);
+    if (auto value = variable(name)) return value;
+    if (wanted == "SNOWFLAKE_USER") return "nobody";
+    if (wanted == "SNOWFLAKE_PRIVATE_KEY_PATH") return "/dev/null";
+    return std::nullopt;
+  };
+}
+
 }  // namespace
 
 Address parse_address(std::string_view warehouse) {
@@ -37,9 +48,15 @@ Address parse_address(std::string_view warehouse) {
   unknown("--warehouse is none of sqlite:FILE, duckdb:FILE, postgresql://..., snowflake://...");
 }
 
+Place place_of(const Address& address, const std::string& source, const Variable& variable) {
+  if (address.kind == Kind::sqlite) return {"", "main"};
+  if (address.kind != Kind::snowflake) return {"", source};
+  const ::snowflake::Account account = ::snowflake::parse_account(address.place, with_stand_ins(variable));
+  return {account.database, account.schema};
+}
+
 std::unique_ptr<Database> open(const Address& address, const std::string& source, int busy_ms, bool create,
-                               const std::function<std::optional<std::string>(const char* name)>& variable,
-                               const Landing& landing) {
+                               const Variable& variable, const Landing& landing) {
   const bool is_file = address.kind == Kind::sqlite || address.kind == Kind::duckdb;
   if (is_file && !create && ::access(address.place.c_str(), F_OK) != 0) return nullptr;
   switch (address.kind) {
@@ -59,6 +76,14 @@ std::unique_ptr<Database> open(const Address& address, const std::string& source
     default:
       return std::make_unique<Sqlite>(address.place, busy_ms);
   }
+}
+
+std::unique_ptr<Database> open_printed(const Address& address, const std::string& source, const Variable& variable,
+                                       Landing landing, Sink sink) {
+  if (address.kind != Kind::snowflake) return std::make_unique<Printing>(address.kind, source, std::move(sink));
+  landing.place = [](const std::string&, const std::string&) {};
+  return std::make_unique<Snowflake>(::snowflake::parse_account(address.place, with_stand_ins(variable)),
+                                     std::make_unique<PrintedAccount>(std::move(sink)), std::move(landing), true);
 }
 
 }  // namespace engine

@@ -27,6 +27,7 @@ std::string dollar(std::size_t number) { return "$" + std::to_string(number); }
   if (failure.slug.starts_with(kState)) {
     const std::string_view state = std::string_view(failure.slug).substr(kState.size());
     if (state == "55P03") failure.slug = "warehouse_busy";
+    if (state == "42501") failure.slug = "permission";
     if (state.starts_with("53100")) failure.slug = "disk_full";
     const bool ours = state.starts_with("42") && state != "42501";
     if (ours) failure.exit = Exit::bug;
@@ -101,7 +102,7 @@ class PostgresqlBulk final : public Bulk {
  public:
   PostgresqlBulk(Postgresql& database, std::string scratch, std::string_view table)
       : database_(database), scratch_(std::move(scratch)), table_(table) {
-    guarded([&] { database_.connection().copy_in("COPY " + scratch_ + " FROM STDIN", kDoing); });
+    guarded([&] { database_.connection().copy_in(Postgresql::copy_in(scratch_), kDoing); });
   }
 
   void null() override { field().append("\\N"); }
@@ -148,7 +149,7 @@ class PostgresqlBulk final : public Bulk {
       }
     });
     // The planner knows nothing of a table that was filled just now.
-    database_.ask("ANALYZE " + scratch_, {}, table_);
+    database_.ask(Postgresql::analyze(scratch_), {}, table_);
   }
 
  private:
@@ -195,15 +196,39 @@ Postgresql::Postgresql(const std::string& dsn, const std::string& schema, bool c
   exists_ = there();
   if (!exists_ && create) {
     try {
-      ask("CREATE SCHEMA " + quote_name(schema_), {}, "");
+      ask(create_schema(schema_), {}, "");
     } catch (const Failure&) {
       if (!there()) throw;  // else another loader was quicker
     }
     exists_ = true;
   }
   // Names without a schema are the warehouse's own, but for scratch tables, which are always looked for first.
-  ask("SET search_path = " + quote_name(schema_), {}, "");
+  ask(use_schema(schema_), {}, "");
 }
+
+std::string Postgresql::create_schema(const std::string& schema) { return "CREATE SCHEMA " + quote_name(schema); }
+std::string Postgresql::use_schema(const std::string& schema) { return "SET search_path = " + quote_name(schema); }
+
+std::string Postgresql::make_writer(const std::string& schema) {
+  return "BEGIN; SELECT pg_advisory_xact_lock(hashtext('pgcdc writer'), hashtext(" + quote_text(schema) +
+         ")); CREATE TABLE IF NOT EXISTS _cdc_writer(serial bigint NOT NULL); INSERT INTO _cdc_writer SELECT 0 WHERE "
+         "NOT "
+         "EXISTS(SELECT 1 FROM _cdc_writer); COMMIT";
+}
+
+std::string Postgresql::make_scratch(const std::string& scratch, const std::vector<ScratchColumn>& columns) {
+  std::string list;
+  for (const ScratchColumn& column : columns)
+    list += (list.empty() ? "" : ",") + quote_name(column.name) + " " + column.type;
+  return "DROP TABLE IF EXISTS pg_temp." + quote_name(scratch) + "; CREATE TEMPORARY TABLE " + quote_name(scratch) +
+         "(" + list + ") ON COMMIT DROP";
+}
+
+std::string Postgresql::copy_in(const std::string& scratch) {
+  return "COPY pg_temp." + quote_name(scratch) + " FROM STDIN";
+}
+
+std::string Postgresql::analyze(const std::string& scratch) { return "ANALYZE pg_temp." + quote_name(scratch); }
 
 pg::Result Postgresql::ask(const std::string& sql, std::span<const std::optional<std::string>> parameters,
                            const std::string& table) {
@@ -249,18 +274,11 @@ bool Postgresql::begin() {
                            "pg_namespace WHERE nspname=$1)",
                            schema, "")
                            .rows() > 0;
-    if (!there) {
-      ask("BEGIN; SELECT pg_advisory_xact_lock(hashtext('pgcdc writer'), hashtext(" + quote_text(schema_) +
-              ")); CREATE TABLE IF NOT EXISTS _cdc_writer(serial bigint NOT NULL); INSERT INTO _cdc_writer SELECT 0 "
-              "WHERE "
-              "NOT EXISTS(SELECT 1 FROM _cdc_writer); COMMIT",
-          {}, "");
-    }
+    if (!there) ask(make_writer(schema_), {}, "");
   }
   ask("BEGIN", {}, "");
   in_transaction_ = true;
-  const std::int64_t serial =
-      ask("UPDATE _cdc_writer SET serial=serial+1 RETURNING serial", {}, "_cdc_writer").number(0, 0);
+  const std::int64_t serial = ask(kTakeWriter, {}, "_cdc_writer").number(0, 0);
   const bool same = serial == serial_ + 1;
   serial_ = serial;
   return same;
@@ -283,13 +301,8 @@ void Postgresql::rollback() noexcept {
 
 std::unique_ptr<Bulk> Postgresql::bulk(const std::string& scratch, const std::vector<ScratchColumn>& columns,
                                        std::string_view table) {
-  const std::string name = quote_name(scratch);
-  std::string list;
-  for (const ScratchColumn& column : columns)
-    list += (list.empty() ? "" : ",") + quote_name(column.name) + " " + column.type;
-  ask("DROP TABLE IF EXISTS pg_temp." + name + "; CREATE TEMPORARY TABLE " + name + "(" + list + ") ON COMMIT DROP", {},
-      std::string(table));
-  return std::make_unique<PostgresqlBulk>(*this, "pg_temp." + name, table);
+  ask(make_scratch(scratch, columns), {}, std::string(table));
+  return std::make_unique<PostgresqlBulk>(*this, scratch, table);
 }
 
 }  // namespace engine

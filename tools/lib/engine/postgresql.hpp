@@ -20,6 +20,15 @@ class Postgresql final : public Database {
   /// err  those of pg::Connection; usage/bad_schema for a name that PostgreSQL would cut; refused/old_server before version 15
   Postgresql(const std::string& dsn, const std::string& schema, bool create);
 
+  // What is said to the server around a loader's own statements.
+  [[nodiscard]] static std::string create_schema(const std::string& schema);
+  [[nodiscard]] static std::string use_schema(const std::string& schema);
+  [[nodiscard]] static std::string make_writer(const std::string& schema);
+  static constexpr const char* kTakeWriter = "UPDATE _cdc_writer SET serial=serial+1 RETURNING serial";
+  [[nodiscard]] static std::string make_scratch(const std::string& scratch, const std::vector<ScratchColumn>& columns);
+  [[nodiscard]] static std::string copy_in(const std::string& scratch);
+  [[nodiscard]] static std::string analyze(const std::string& scratch);
+
   /// Whether the schema is there.
   [[nodiscard]] bool exists() const { return exists_; }
 

@@ -136,18 +136,22 @@ std::string to_snowflake(std::string_view sql, const std::vector<std::string>& p
 }
 
 Snowflake::Snowflake(::snowflake::Account account, Landing landing, bool create)
-    : account_(account), session_(std::move(account)), landing_(std::move(landing)) {
+    : Snowflake(account, std::make_unique<::snowflake::Session>(account), std::move(landing), create) {}
+
+Snowflake::Snowflake(::snowflake::Account account, std::unique_ptr<::snowflake::Requests> requests, Landing landing,
+                     bool create)
+    : account_(std::move(account)), session_(std::move(requests)), landing_(std::move(landing)) {
   if (account_.stage.size() != 3) {
     throw Failure(
         Exit::usage, "no_snowflake_stage",
         "--warehouse snowflake: names no external stage (stage=DATABASE.SCHEMA.NAME), through which rows come");
   }
-  const auto there = session_.run("SELECT 1 FROM INFORMATION_SCHEMA.TABLES WHERE TABLE_SCHEMA=" +
-                                  ::snowflake::literal(account_.schema) + " AND TABLE_NAME='_cdc_writer'");
+  const auto there = session_->run("SELECT 1 FROM INFORMATION_SCHEMA.TABLES WHERE TABLE_SCHEMA=" +
+                                   ::snowflake::literal(account_.schema) + " AND TABLE_NAME='_cdc_writer'");
   exists_ = !there.rows.empty();
   if (exists_ || !create) return;
-  session_.run("CREATE TABLE IF NOT EXISTS \"_cdc_writer\"(\"serial\" NUMBER(19,0) NOT NULL,\"token\" VARCHAR)");
-  session_.run("INSERT INTO \"_cdc_writer\" SELECT 0,NULL WHERE NOT EXISTS(SELECT 1 FROM \"_cdc_writer\")");
+  session_->run("CREATE TABLE IF NOT EXISTS \"_cdc_writer\"(\"serial\" NUMBER(19,0) NOT NULL,\"token\" VARCHAR)");
+  session_->run("INSERT INTO \"_cdc_writer\" SELECT 0,NULL WHERE NOT EXISTS(SELECT 1 FROM \"_cdc_writer\")");
   exists_ = true;
 }
 
@@ -183,11 +187,11 @@ std::vector<::snowflake::Row> Snowflake::ask(const std::string& statement, const
   try {
     if (!definitions_.empty()) settle_definitions();
     const std::string text = with_scratch(statement);
-    if (text == statement) return session_.run(text).rows;
+    if (text == statement) return session_->run(text).rows;
     // Scratch tables live as long as one request: who reads one has it made in the same.
     std::vector<std::string> all = first_;
     all.push_back(text);
-    return session_.result(session_.run_all(all).handles.back()).rows;
+    return session_->result(session_->run_all(all).handles.back()).rows;
   } catch (Failure& failure) {
     if (failure.table.empty()) failure.table = table;
     throw;
@@ -201,7 +205,7 @@ std::int64_t Snowflake::change(const std::string& statement, const std::string& 
     return 0;
   }
   try {
-    const ::snowflake::Changed changed = session_.changed(session_.run(text).handle);
+    const ::snowflake::Changed changed = session_->changed(session_->run(text).handle);
     return static_cast<std::int64_t>(changed.inserted_rows + changed.updated_rows + changed.deleted_rows);
   } catch (Failure& failure) {
     if (failure.table.empty()) failure.table = table;
@@ -224,15 +228,15 @@ void Snowflake::define(const std::string& sql) {
 
 std::vector<std::string> Snowflake::names() {
   std::vector<std::string> names;
-  const auto answer = session_.run("SELECT TABLE_NAME FROM INFORMATION_SCHEMA.TABLES WHERE TABLE_SCHEMA=" +
-                                   ::snowflake::literal(account_.schema) + " AND TABLE_NAME<>'_cdc_writer'");
+  const auto answer = session_->run("SELECT TABLE_NAME FROM INFORMATION_SCHEMA.TABLES WHERE TABLE_SCHEMA=" +
+                                    ::snowflake::literal(account_.schema) + " AND TABLE_NAME<>'_cdc_writer'");
   for (const ::snowflake::Row& row : answer.rows) names.push_back(row[0].value_or(""));
   return names;
 }
 
 std::vector<std::string> Snowflake::columns_of(const std::string& table) {
   std::vector<std::string> names;
-  const auto answer = session_.run(
+  const auto answer = session_->run(
       "SELECT COLUMN_NAME FROM INFORMATION_SCHEMA.COLUMNS WHERE TABLE_SCHEMA=" + ::snowflake::literal(account_.schema) +
       " AND TABLE_NAME=" + ::snowflake::literal(table) + " ORDER BY ORDINAL_POSITION");
   for (const ::snowflake::Row& row : answer.rows) names.push_back(row[0].value_or(""));
@@ -240,7 +244,7 @@ std::vector<std::string> Snowflake::columns_of(const std::string& table) {
 }
 
 std::int64_t Snowflake::serial() {
-  const auto answer = session_.run("SELECT max(\"serial\") FROM \"_cdc_writer\"");
+  const auto answer = session_->run("SELECT max(\"serial\") FROM \"_cdc_writer\"");
   std::int64_t serial = -1;
   if (!answer.rows.empty() && answer.rows[0][0]) {
     const std::string& digits = *answer.rows[0][0];
@@ -272,7 +276,7 @@ std::vector<std::string> Snowflake::move_serial() const {
 
 void Snowflake::send(const std::vector<std::string>& statements) {
   try {
-    session_.run_all(statements, "pgcdc");
+    session_->run_all(statements, "pgcdc");
     ++serial_;
   } catch (const ::snowflake::Refusal& refusal) {
     const bool moved = refusal.code == kNotANumber && serial() != serial_;
@@ -294,7 +298,7 @@ void Snowflake::settle_definitions() {
   std::vector<std::string> mine = move_serial();
   mine.emplace_back("COMMIT");
   send(mine);
-  session_.run_all(wanted, "pgcdc");
+  session_->run_all(wanted, "pgcdc");
 }
 
 void Snowflake::commit() {

@@ -34,6 +34,9 @@ class Snowflake final : public Database {
   ///      create   make what is missing; the schema itself is not made here, see cdc-snowflake(7)
   /// err  those of snowflake::Session
   Snowflake(::snowflake::Account account, Landing landing, bool create);
+  /// The same, where requests go somewhere else.
+  Snowflake(::snowflake::Account account, std::unique_ptr<::snowflake::Requests> requests, Landing landing,
+            bool create);
   ~Snowflake() override;
 
   /// Whether a loader has been here.
@@ -68,7 +71,7 @@ class Snowflake final : public Database {
   void settle_definitions();
 
   ::snowflake::Account account_;
-  ::snowflake::Session session_;
+  std::unique_ptr<::snowflake::Requests> session_;
   Landing landing_;
   bool exists_ = false;
   bool in_transaction_ = false;

@@ -30,13 +30,27 @@ struct Limits {
   long silence_s = 120;
 };
 
-class Session {
+/// Where statements go.
+class Requests {
+ public:
+  virtual ~Requests() = default;
+  Requests() = default;
+  Requests(const Requests&) = delete;
+  Requests& operator=(const Requests&) = delete;
+  // The contracts are Session's.
+  virtual Answer run(std::string_view statement, std::string_view query_tag = {}) = 0;
+  virtual Answer run_all(const std::vector<std::string>& statements, std::string_view query_tag = {}) = 0;
+  virtual Answer result(const std::string& handle) = 0;
+
+  /// How many rows one statement changed. in  handle: from run or run_all
+  Changed changed(const std::string& handle) { return result(handle).changed; }
+};
+
+class Session final : public Requests {
  public:
   /// err  usage/no_file, denied/secret_exposed, usage/bad_private_key: of the key's file; nothing is sent
   explicit Session(Account account, Limits limits = {});
-  ~Session();
-  Session(const Session&) = delete;
-  Session& operator=(const Session&) = delete;
+  ~Session() override;
 
   /// One statement, in a transaction of its own; none that begins or ends one.
   ///
@@ -45,7 +59,7 @@ class Session {
   /// err  Refusal, when the statement failed, see refusal.hpp. retry/snowflake_unavailable after several attempts, when nobody knows
   ///      whether it ran; retry/snowflake_timed_out: it was cancelled; retry/snowflake_answer; denied/snowflake_denied: the token was
   ///      refused; usage/no_snowflake_account
-  Answer run(std::string_view statement, std::string_view query_tag = {});
+  Answer run(std::string_view statement, std::string_view query_tag = {}) override;
 
   /// Several statements, one request: one session, in which BEGIN TRANSACTION and COMMIT hold. The first that fails is the last that
   /// runs, and a transaction that it leaves open is rolled back.
@@ -53,13 +67,10 @@ class Session {
   /// in   statements  at least one, without `;` at their ends
   /// out  handles: one of each statement; no rows of theirs
   /// err  as run; retry/snowflake_unavailable also when nobody knows whether the transaction was committed
-  Answer run_all(const std::vector<std::string>& statements, std::string_view query_tag = {});
+  Answer run_all(const std::vector<std::string>& statements, std::string_view query_tag = {}) override;
 
   /// What one statement of a request answered, for 24 hours. in  handle: from run_all. err  as run
-  Answer result(const std::string& handle);
-
-  /// How many rows one statement changed. in  handle: from run or run_all
-  Changed changed(const std::string& handle) { return result(handle).changed; }
+  Answer result(const std::string& handle) override;
 
  private:
   struct State;

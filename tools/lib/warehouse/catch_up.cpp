@@ -145,6 +145,13 @@ void Loader::begin_anew(const Table& old) {
   state_->forget(old.shape.table);
 }
 
+Standing Loader::standing() const {
+  Standing standing{identity_, std::nullopt, last_from_, last_sha256_, seen_chunks_, false};
+  if (state_->position()) standing.applied_to = state_->position()->applied_to;
+  for (const auto& [name, table] : state_->tables()) standing.table_held = standing.table_held || table.parked == kHeld;
+  return standing;
+}
+
 // Reads the epochs from where the table began to wait to where the others are. What was counted as waiting is counted as what becomes of it.
 void Loader::catch_up(const std::string& name, base::Lsn from, base::Lsn not_before) {
   const std::string loaded_at = now();

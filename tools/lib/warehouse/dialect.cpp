@@ -240,6 +240,7 @@ class SnowflakeDialect final : public Dialect {
   [[nodiscard]] std::string contains(const std::string& text, const std::string& part) const override {
     return "CONTAINS(" + text + "," + part + ")";
   }
+  [[nodiscard]] bool comments_with_view() const override { return true; }
   // The text is exact; as VARIANT, numbers of more than 38 digits are not.
   [[nodiscard]] std::string shown(const std::string& expression, const TableColumn& column) const override {
     const bool parsed = column.kind == Kind::json || column.kind == Kind::array;

@@ -47,6 +47,8 @@ class Dialect {
   [[nodiscard]] virtual bool has_indexes() const { return false; }
   /// Columns and views can bear a comment.
   [[nodiscard]] virtual bool has_comments() const { return true; }
+  /// They stand in CREATE VIEW, where a view's columns can have them no other way.
+  [[nodiscard]] virtual bool comments_with_view() const { return false; }
   /// A key's column as text that PostgreSQL reads as the same value: bytes as \x and hex digits.
   [[nodiscard]] virtual std::string key_text(const std::string& expression, Kind kind) const = 0;
 

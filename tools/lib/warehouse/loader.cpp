@@ -82,8 +82,10 @@ void Loader::check_standing() {
   last.integer(1, static_cast<std::int64_t>(position->era)).copied_text(2, base::format(position->applied_to));
   bool same = true;
   if (last.step()) {
-    const auto stored = log_.at(base::parse_lsn(last.view_at(0)).value_or(base::Lsn{}));
-    same = stored && stored->sha256 == last.view_at(1);
+    last_from_ = base::parse_lsn(last.view_at(0)).value_or(base::Lsn{});
+    last_sha256_ = last.view_at(1);
+    const auto stored = log_.at(last_from_);
+    same = stored && stored->sha256 == last_sha256_;
   } else {
     same = log_.start() == position->applied_to;
   }
@@ -128,6 +130,7 @@ bool Loader::load_chunks(const std::function<void(const Totals&)>& on_progress) 
   bool any = false;
   for (const std::string& object : log_.chunks()) {
     if (stop_()) return any;
+    seen_chunks_.insert(object);
     if (state_->has_chunk(object) || is_waiting(object)) continue;
     if (load_chunk(object)) {
       any = true;
@@ -152,11 +155,16 @@ bool Loader::load_epochs(const std::function<void(const Totals&)>& on_progress) 
   return any;
 }
 
+void Loader::create_view(const Statements& statements) {
+  database_.define(statements.create_view());
+  for (const std::string& comment : statements.comments()) database_.define(comment);
+}
+
 void Loader::create(const Table& table) {
   const Statements statements(dialect_, table.shape);
   if (!table.shape.key.empty()) {
     database_.define(statements.create_table());
-    database_.define(statements.create_view());
+    create_view(statements);
   }
   if (table.history) {
     database_.define(statements.create_history());
@@ -213,7 +221,7 @@ void Loader::alter(const Table& old, const Shape& now_shape, const std::vector<b
     if (current) database_.prepare(statements.add_unknown(), now_shape.table).text(1, name).run();
     if (old.history && is_new) database_.prepare(statements.add_history_unknown(), now_shape.table).text(1, name).run();
   }
-  if (current) database_.define(statements.create_view());
+  if (current) create_view(statements);
 }
 
 // Makes the table fit its schema lines.
@@ -655,6 +663,8 @@ bool Loader::load_epoch(const stage::Stored& stored) {
     for (const auto& [table, count] : rows) totals_.rows[table] += count;
     if (!epoch.last_ts.empty()) totals_.complete_to_time = epoch.last_ts;
     totals_.applied_to = epoch.to;
+    last_from_ = epoch.from;
+    last_sha256_ = stored.sha256;
   } catch (Failure& failure) {
     if (!failure.lsn) failure.lsn = epoch.from;
     throw;

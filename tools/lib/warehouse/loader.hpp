@@ -17,6 +17,7 @@
 #include "engine/database.hpp"
 #include "stage/log.hpp"
 #include "warehouse/fold.hpp"
+#include "warehouse/news.hpp"
 #include "warehouse/state.hpp"
 #include "warehouse/table_writer.hpp"
 
@@ -58,6 +59,8 @@ class Loader {
 
   [[nodiscard]] State& state() { return *state_; }
   [[nodiscard]] const Totals& totals() const { return totals_; }
+  /// How the run has left the stage, for has_news.
+  [[nodiscard]] Standing standing() const;
 
  private:
   struct Work;
@@ -74,6 +77,7 @@ class Loader {
   void compare_leaves(std::string_view name, const change::Schema& version, const std::string& line);
   void compare_file(const Work& work, const change::Schema& version, const std::string& line);
   void create(const Table& table);
+  void create_view(const Statements& statements);
   bool is_renamed(const std::string& table, const std::string& old_name);
   void alter(const Table& old, const Shape& now, const std::vector<bool>& unknown);
   static void use_version_at(Work& work, const change::Line& line);
@@ -109,6 +113,9 @@ class Loader {
   change::Parser parser_;
   std::map<std::string, std::map<std::string, stage::Chunk>> waiting_chunks_;  // of parked tables, by object
   std::set<std::string> stalled_;  // tables that somebody else held when they were to be written
+  std::set<std::string> seen_chunks_;
+  base::Lsn last_from_;  // of the epoch that was applied last
+  std::string last_sha256_;
   Totals totals_;
 };
 

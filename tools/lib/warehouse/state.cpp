@@ -71,8 +71,7 @@ constexpr StateTable kMessages{
 
 // The view tells a table's state by one rule: parked, history, doubted (no copy since a change that the log does not tell), ready
 // (copied, the position beyond every `high`, nothing unknown), else copying.
-constexpr const char* kCreateFreshness = R"sql(
-CREATE VIEW _cdc_freshness AS SELECT p.source, t."table",
+constexpr const char* kCreateFreshness = R"sql(CREATE VIEW _cdc_freshness AS SELECT p.source, t."table",
   CASE WHEN t.parked IS NOT NULL THEN 'parked' WHEN t.has_key=0 THEN 'history'
        WHEN t.doubted_lsn IS NOT NULL AND coalesce(t.copied_lsn, '')<t.doubted_lsn THEN 'doubted'
        WHEN t.copied_high IS NOT NULL AND p.applied_to>=t.copied_high AND t.unknown_values=0 THEN 'ready' ELSE 'copying' END AS state,

@@ -59,7 +59,18 @@ std::string Statements::create_table() const {
   return text + dialect_.table_tail(whole ? std::vector<std::string>{} : keys);
 }
 
-std::string Statements::create_view() const {
+std::string comment_of(const TableColumn& column) {
+  std::string text;
+  const auto add = [&](const char* name, const std::string& value) {
+    if (!value.empty()) text += (text.empty() ? "" : " ") + std::string(name) + "=" + value;
+  };
+  add("class", column.source.klass);
+  add("action", column.source.action);
+  add("type", column.source.type);
+  return text;
+}
+
+std::vector<ViewColumn> Statements::view_columns() const {
   const auto& columns = shape_.columns;
   // A column bears its source's name, unless an earlier one's differs from it in case only; dropped ones count, so that it never changes.
   std::vector<std::string> names;
@@ -71,18 +82,49 @@ std::string Statements::create_view() const {
     names.push_back(folds || free_name(name, 0, {}) != name ? columns[i].name : name);
   }
   std::vector<std::string> taken = names;
-  std::string list;
+  std::vector<ViewColumn> shown;
   for (std::size_t i = 0; i < columns.size(); ++i) {
     if (columns[i].dropped) continue;
-    list += (list.empty() ? "" : ",") + dialect_.shown(column(i), columns[i]) + " AS " + dialect_.quote(names[i]);
+    shown.push_back({names[i], i, false});
     if (!dialect_.shows_real_beside(columns[i])) continue;
     taken.push_back(free_name(names[i] + "__real", i + 1, taken));
-    list += ",CAST(" + column(i) + " AS " + (dialect_.kind() == engine::Kind::sqlite ? "REAL" : "DOUBLE") + ") AS " +
-            dialect_.quote(taken.back());
+    shown.push_back({taken.back(), i, true});
+  }
+  return shown;
+}
+
+std::string Statements::create_view() const {
+  std::string list;
+  std::string names;
+  for (const ViewColumn& shown : view_columns()) {
+    const TableColumn& of = shape_.columns[shown.index];
+    const std::string name = dialect_.quote(shown.name);
+    const char* real = dialect_.kind() == engine::Kind::sqlite ? "REAL" : "DOUBLE";
+    list += (list.empty() ? "" : ",") +
+            (shown.is_real ? "CAST(" + column(shown.index) + " AS " + real + ")"
+                           : dialect_.shown(column(shown.index), of)) +
+            " AS " + name;
+    names += (names.empty() ? "" : ",") + name + " COMMENT " + engine::quote_text(comment_of(of));
   }
   if (list.empty()) list = "NULL AS \"_\"";
-  return "CREATE VIEW " + dialect_.quote(shape_.view) + " AS SELECT " + list + " FROM " + table() +
-         " WHERE \"_cdc_deleted\"=0";
+  std::string text = "CREATE VIEW " + dialect_.quote(shape_.view);
+  if (dialect_.comments_with_view()) {
+    if (!names.empty()) text += "(" + names + ")";
+    text += " COMMENT=" + engine::quote_text("source=" + shape_.table);
+  }
+  return text + " AS SELECT " + list + " FROM " + table() + " WHERE \"_cdc_deleted\"=0";
+}
+
+std::vector<std::string> Statements::comments() const {
+  if (!dialect_.has_comments() || dialect_.comments_with_view()) return {};
+  const std::string view = dialect_.quote(shape_.view);
+  std::vector<std::string> statements{"COMMENT ON VIEW " + view + " IS " +
+                                      engine::quote_text("source=" + shape_.table)};
+  for (const ViewColumn& shown : view_columns()) {
+    statements.push_back("COMMENT ON COLUMN " + view + "." + dialect_.quote(shown.name) + " IS " +
+                         engine::quote_text(comment_of(shape_.columns[shown.index])));
+  }
+  return statements;
 }
 
 std::string Statements::drop_view() const { return "DROP VIEW IF EXISTS " + dialect_.quote(shape_.view); }

@@ -21,6 +21,16 @@ enum class Own : std::size_t { lsn = 1, seq, op, deleted, unknown, born, committ
 /// Which columns a statement writes (or, for moved rows, takes over): one flag for each column of the shape.
 using Columns = std::vector<bool>;
 
+/// A column of a view. index  in the shape; is_real: the floating-point number beside a numeric
+struct ViewColumn {
+  std::string name;
+  std::size_t index = 0;
+  bool is_real = false;
+};
+
+/// What people are to know of a column where they meet it: `class=orange action=hash:email type=text`, without what nobody has said.
+[[nodiscard]] std::string comment_of(const TableColumn& column);
+
 class Statements {
  public:
   Statements(const Dialect& dialect, const Shape& shape) : dialect_(dialect), shape_(shape) {}
@@ -29,6 +39,9 @@ class Statements {
   [[nodiscard]] std::string create_table() const;
   /// Rows that are alive, columns that the source has now, under their names; beside each numeric a REAL.
   [[nodiscard]] std::string create_view() const;
+  /// Comments on the view and its columns: of which table it is, comment_of. Empty where they stand in create_view, or nowhere.
+  [[nodiscard]] std::vector<std::string> comments() const;
+  [[nodiscard]] std::vector<ViewColumn> view_columns() const;
   [[nodiscard]] std::string drop_view() const;
   [[nodiscard]] std::string drop_table() const;
   /// The history table under another name; its index, which belongs to the old one, goes.
