@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 # A table of the warehouse that somebody keeps locked for six hours of the source's time: it waits alone, and catches up by itself.
 # Knows: the stream, the tables that analysts see, how a lock is held. Must not know: how the loader waits.
-# shellcheck disable=SC2154 # stderr comes from run
+# shellcheck disable=SC2034,SC2154 # functions of other files read STAGE; stderr comes from run
 
 bats_require_minimum_version 1.5.0
 load ../e2e/cluster
