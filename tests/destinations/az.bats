@@ -8,6 +8,7 @@ bats_require_minimum_version 1.5.0
 set -o pipefail
 load ../e2e/cluster
 load ../fault/pipeline
+load store
 load doubles/double
 
 setup_file() {
@@ -77,24 +78,7 @@ without_key() { env -u AZURE_STORAGE_KEY "$@"; }
 }
 
 @test "of three pipes into one stage each epoch is one's, and nothing is doubled or lost" {
-  given 'CREATE TABLE t (id int PRIMARY KEY, n int)' 'INSERT INTO t SELECT n, 0 FROM generate_series(1, 10) n'
-  pgcdc-slot create --config "$DIR/pipeline.ini" >/dev/null
-  pgcdc-snapshot --config "$DIR/pipeline.ini" | cdc-batch | cdc-stage-put --config "$DIR/pipeline.ini"
-  sql "DO \$\$ BEGIN FOR i IN 1..60 LOOP UPDATE t SET n = n + 1 WHERE id = 1 + i % 10; COMMIT; END LOOP; END \$\$"
-  pgcdc-read --config "$DIR/pipeline.ini" --until now --ack '' >stream
-  local bytes pids=() status
-  for bytes in 700 1900 1; do
-    cdc-batch --max-bytes $bytes <stream 2>/dev/null | cdc-stage-put --stage "$stage" 2>"put.$bytes" &
-    pids+=($!)
-  done
-  for pid in "${pids[@]}"; do
-    status=0
-    wait "$pid" || status=$?
-    ((status == 0))
-  done
-  cdc-load --config "$DIR/pipeline.ini"
-  [[ $(warehouse_sql "$DIR/warehouse.db" 'SELECT sum(n), min(n), max(n) FROM t') == '60|6|6' ]]
-  [[ $(cdc-stage-get --config "$DIR/pipeline.ini" | grep -c '"op":"u"') == 60 ]]
+  three_pipes "$stage"
 }
 
 @test "a file that is sent in blocks, because it is too big for one request, comes back byte for byte" {

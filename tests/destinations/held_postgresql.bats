@@ -60,3 +60,22 @@ let_go() {
   rows_are 'SELECT sum(waiting_rows) FROM _cdc_tables' 0
   rows_are 'SELECT sum(rows), sum(applied_rows), sum(waiting_rows), count(*) FROM _cdc_epochs' '218|218|0|73'
 }
+
+@test "a copy of a table that is held waits with it, and keeps no other table waiting" {
+  { source_line && tables && tx 10 'c public.held "after":{"id":1,"n":0}' 'c public.free "after":{"id":1,"n":0}'; } | deliver
+  hold public.held
+  {
+    source_line 15 && tables
+    tx 20 'u public.held "after":{"id":1,"n":20}' 'u public.free "after":{"id":1,"n":20}'
+    CHUNK=0 TO='["5"]' HIGH=25 copy 25 public.held '{"id":2,"n":2}' '{"id":1,"n":20}'
+    COPY=25 CHUNK=1 FROM='["5"]' HIGH=25 copy 25 public.held '{"id":7,"n":7}'
+  } | stage
+  load_warehouse 2>"$BATS_TEST_TMPDIR/said"
+  rows_are 'SELECT n FROM free' 20
+  load_warehouse 2>>"$BATS_TEST_TMPDIR/said"
+  let_go
+  load_warehouse
+  rows_are 'SELECT id, n FROM held ORDER BY 1' '1|20' '2|2' '7|7'
+  rows_are 'SELECT count(*) FROM _cdc_chunks' 2
+  rows_are 'SELECT sum(waiting_rows) FROM _cdc_tables' 0
+}

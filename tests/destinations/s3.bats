@@ -8,6 +8,7 @@ bats_require_minimum_version 1.5.0
 set -o pipefail
 load ../e2e/cluster
 load ../fault/pipeline
+load store
 
 setup_file() {
   cluster_start
@@ -89,24 +90,7 @@ in_warehouse() { warehouse_sql "$DIR/warehouse.db" "$1"; }
 }
 
 @test "of two writers of one stage each epoch is one's, and nothing is doubled or lost" {
-  given 'CREATE TABLE t (id int PRIMARY KEY, n int)' 'INSERT INTO t SELECT n, 0 FROM generate_series(1, 10) n'
-  pgcdc-slot create --config "$DIR/pipeline.ini" >/dev/null
-  pgcdc-snapshot --config "$DIR/pipeline.ini" | cdc-batch | cdc-stage-put --config "$DIR/pipeline.ini"
-  sql "DO \$\$ BEGIN FOR i IN 1..60 LOOP UPDATE t SET n = n + 1 WHERE id = 1 + i % 10; COMMIT; END LOOP; END \$\$"
-  pgcdc-read --config "$DIR/pipeline.ini" --until now --ack '' >stream
-  local bytes pids=() status
-  for bytes in 700 1900 1; do
-    cdc-batch --max-bytes $bytes <stream 2>/dev/null | cdc-stage-put --stage "s3://$bucket/some/where" 2>"put.$bytes" &
-    pids+=($!)
-  done
-  for pid in "${pids[@]}"; do
-    status=0
-    wait "$pid" || status=$?
-    ((status == 0))
-  done
-  cdc-load --config "$DIR/pipeline.ini"
-  [[ $(in_warehouse 'SELECT sum(n), min(n), max(n) FROM t') == '60|6|6' ]]
-  [[ $(cdc-stage-get --config "$DIR/pipeline.ini" | grep -c '"op":"u"') == 60 ]]
+  three_pipes "s3://$bucket/some/where"
 }
 
 @test "a store that stalls is waited for; one that dies is 75, and what was not put is put by the next run" {

@@ -132,10 +132,14 @@ bool Loader::load_chunks(const std::function<void(const Totals&)>& on_progress) 
     if (stop_()) return any;
     seen_chunks_.insert(object);
     if (state_->has_chunk(object) || is_waiting(object)) continue;
-    if (load_chunk(object)) {
-      any = true;
-      on_progress(totals_);
+    try {
+      if (!load_chunk(object)) continue;
+    } catch (const Failure& failure) {
+      if (!stall(failure)) throw;
+      continue;
     }
+    any = true;
+    on_progress(totals_);
   }
   return any;
 }
@@ -547,6 +551,7 @@ void Loader::load_messages(const std::vector<const stage::FileEntry*>& files, ba
 bool Loader::load_chunk(const std::string& object) {
   const stage::Chunk chunk = log_.chunk(object);
   check_belongs(chunk);
+  if (stalled_.contains(chunk.table)) return false;  // held: the next run tries again
   std::unique_ptr<engine::Transaction> transaction;
   begin(transaction);
   if (state_->has_chunk(object)) return true;  // another loader's work

@@ -1,0 +1,22 @@
+# shellcheck shell=bash
+# What is asked of every kind of store alike. Use in a bats file, after cluster and pipeline: load store.
+# Knows: the programs of the pipe, `given` and DIR of the file that loads it. Must not know: a kind of store.
+
+# Three pipes write one stage at once, each cutting its epochs otherwise: each epoch is one's, nothing is doubled or lost.
+# in  STAGE
+three_pipes() {
+  given 'CREATE TABLE t (id int PRIMARY KEY, n int)' 'INSERT INTO t SELECT n, 0 FROM generate_series(1, 10) n' || return
+  pgcdc-slot create --config "$DIR/pipeline.ini" >/dev/null || return
+  pgcdc-snapshot --config "$DIR/pipeline.ini" | cdc-batch | cdc-stage-put --config "$DIR/pipeline.ini" || return
+  sql "DO \$\$ BEGIN FOR i IN 1..60 LOOP UPDATE t SET n = n + 1 WHERE id = 1 + i % 10; COMMIT; END LOOP; END \$\$" || return
+  pgcdc-read --config "$DIR/pipeline.ini" --until now --ack '' >stream || return
+  local bytes pids=() pid
+  for bytes in 700 1900 1; do
+    cdc-batch --max-bytes $bytes <stream 2>/dev/null | cdc-stage-put --stage "$1" 2>"put.$bytes" &
+    pids+=($!)
+  done
+  for pid in "${pids[@]}"; do wait "$pid" || return; done
+  cdc-load --config "$DIR/pipeline.ini" || return
+  [[ $(warehouse_sql "$DIR/warehouse.db" 'SELECT sum(n), min(n), max(n) FROM t') == '60|6|6' ]] || return
+  [[ $(cdc-stage-get --config "$DIR/pipeline.ini" | grep -c '"op":"u"') == 60 ]]
+}
