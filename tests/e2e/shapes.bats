@@ -98,6 +98,21 @@ setup() {
   rows_are 'SELECT state, unknown_values FROM _cdc_freshness WHERE "table"='"'public.t'" 'ready|0'
 }
 
+@test "a table with another key begins anew from a copy, though lines of the old key wait in the epoch in which it came" {
+  rekeyed() { VERSION=2 table public.t id:int8 note:text:k weight:int4; }
+  { source_line && t && tx 10 'c public.t "after":{"id":1,"note":"a","weight":1}'; } | deliver
+  {
+    source_line 15 && t && tx 18 'c public.t "after":{"id":2,"note":"b","weight":1}'
+    AT=30 rekeyed && tx 30 'u public.t "after":{"id":2,"note":"n","weight":2},"before":{"note":"b"}'
+    tx 50 'c public.t "after":{"id":3,"note":"c","weight":3}'
+  } | deliver --max-bytes 1GiB 2>"$BATS_TEST_TMPDIR/said"
+  rows_are 'SELECT state FROM _cdc_freshness' parked
+  { source_line && AT=40 rekeyed && copy 40 public.t '{"id":1,"note":"a","weight":1}' '{"id":2,"note":"n","weight":2}'; } | deliver
+  rows_are 'SELECT state FROM _cdc_freshness' ready
+  rows_are 'SELECT note, id, weight FROM t ORDER BY note' 'a|1|1' 'c|3|3' 'n|2|2'
+  rows_are 'SELECT sum(rows), sum(applied_rows), sum(waiting_rows) FROM _cdc_epochs' '4|4|0'
+}
+
 @test "without proof, columns that were only appended are taken as added" {
   { source_line && BIND=null t && tx 10 'c public.t "after":{"id":1,"note":"a","weight":1}'; } | deliver
   { source_line 15 && AT=20 BIND=null table public.t id:int8:k note:text weight:int4 more:text && tx 20 'c public.t "after":{"id":2,"note":"b","weight":1,"more":"m"}'; } | deliver
