@@ -99,7 +99,8 @@ id=1 note=3" ]
   wait_until 20 grep -q '"id":2' "$BATS_TEST_TMPDIR/out"
   sql "ALTER TABLE t RENAME b TO a" "ALTER TABLE t ADD COLUMN b int" "INSERT INTO t VALUES (3, 3, 4)"
   wait_until 20 grep -q '"id":3' "$BATS_TEST_TMPDIR/out"
-  [ "$(binds t <"$BATS_TEST_TMPDIR/out")" = "id=1 a=2 b=3
+  # What the catalog says between two transactions (a line with `file`) may come too, when the machine is slow: it says nothing new.
+  [ "$(binds t <"$BATS_TEST_TMPDIR/out" | uniq)" = "id=1 a=2 b=3
 id=1 b=3
 id=1 a=3 b=4" ]
 }
