@@ -81,6 +81,10 @@ without_key() { env -u AZURE_STORAGE_KEY "$@"; }
   three_pipes "$stage"
 }
 
+@test "killed before some of its calls the pipe loses nothing, doubles nothing and acknowledges nothing that is not there" {
+  killed_at_points "$stage"
+}
+
 @test "a file that is sent in blocks, because it is too big for one request, comes back byte for byte" {
   truncate -s 300M big
   head -c 70000 /dev/urandom | dd of=big bs=1M seek=256 conv=notrunc status=none

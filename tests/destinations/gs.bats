@@ -61,7 +61,8 @@ objects() { "$PGCDC_BIN/../e2e/stage-objects" "$@"; }
   unset GOOGLE_APPLICATION_CREDENTIALS
   GS_HMAC_ACCESS_KEY_ID=GOOG1TEST GS_HMAC_SECRET=hmac/secret+ cdc-load --source shop --stage "$stage" --warehouse "sqlite:$PWD/other.db"
   [[ $(warehouse_sql other.db 'SELECT count(*), sum(v = '"'changed'"') FROM t') == '6000|1666' ]]
-  (($(double_count denied) == 0 && $(double_count jwts) >= 4 && $(double_count hmacs) > 0))
+  # Programs that begin within the same second have the same token.
+  (($(double_count denied) == 0 && $(double_count jwts) > 0 && $(double_count hmacs) > 0))
 }
 
 @test "a listing of more names than fit into a page is whole (a double)" {
@@ -80,6 +81,10 @@ objects() { "$PGCDC_BIN/../e2e/stage-objects" "$@"; }
 
 @test "of three pipes into one stage each epoch is one's, and nothing is doubled or lost (a double)" {
   three_pipes "$stage"
+}
+
+@test "killed before some of its calls the pipe loses nothing, doubles nothing and acknowledges nothing that is not there (a double)" {
+  killed_at_points "$stage"
 }
 
 @test "a file of many pieces comes back byte for byte, and one that was damaged on its way is sent again (a double)" {

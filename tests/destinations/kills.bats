@@ -68,6 +68,16 @@ killed_over_and_over() {
   killed_over_and_over "${KILLS:-4}" 50 --history
 }
 
+# All of them by hand: `tests/destinations/points`.
+@test "killed before some of the calls by which it loads, and by which it makes a warehouse: whole each time, and whole afterwards" {
+  local what
+  for what in load first; do
+    run -0 --separate-stderr "$BATS_TEST_DIRNAME/points" "$what" --engine "$ENGINE" --step 11 --folder "$BATS_TEST_TMPDIR/$what" --server "${ENGINE_CLUSTER:-}"
+    [[ $output =~ ^what=$what\ engine=$ENGINE\ kills=([0-9]+) ]]
+    ((BASH_REMATCH[1] >= 4))
+  done
+}
+
 @test "fifteen rounds of two loaders at once, each epoch is applied once" {
   run -0 --separate-stderr "$BATS_TEST_DIRNAME/loaders" --engine "$ENGINE" --rounds 15 --folder "$BATS_TEST_TMPDIR/rounds" --server "${ENGINE_CLUSTER:-}"
   [[ $output == *'rounds=15 '*' faults=0' ]]

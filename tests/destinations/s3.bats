@@ -93,6 +93,10 @@ in_warehouse() { warehouse_sql "$DIR/warehouse.db" "$1"; }
   three_pipes "s3://$bucket/some/where"
 }
 
+@test "killed before some of its calls the pipe loses nothing, doubles nothing and acknowledges nothing that is not there" {
+  killed_at_points "s3://$bucket/points"
+}
+
 @test "a store that stalls is waited for; one that dies is 75, and what was not put is put by the next run" {
   given 'CREATE TABLE t (id int PRIMARY KEY, v text)' "INSERT INTO t SELECT n, repeat(md5(n::text), 20) FROM generate_series(1, 20000) n"
   pipeline_begin "$DIR"

@@ -20,3 +20,12 @@ three_pipes() {
   [[ $(warehouse_sql "$DIR/warehouse.db" 'SELECT sum(n), min(n), max(n) FROM t') == '60|6|6' ]] || return
   [[ $(cdc-stage-get --config "$DIR/pipeline.ini" | grep -c '"op":"u"') == 60 ]]
 }
+
+# Batcher and writer are killed before some of the calls by which they write and send (all of them: `tests/destinations/points put`).
+# in  STAGE
+killed_at_points() {
+  run -0 --separate-stderr "$BATS_TEST_DIRNAME/points" put "$1" --step 9 --folder "$PWD/points"
+  # shellcheck disable=SC2154 # output comes from run
+  [[ $output =~ ^what=put\ kills=([0-9]+) ]] || return
+  ((BASH_REMATCH[1] >= 8))
+}

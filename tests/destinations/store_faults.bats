@@ -127,3 +127,41 @@ broke_at_least() { (($(broken) >= $1)); }
   [[ $(tail -n 1 codes) == 0 ]]
   same_stream "$PWD/folder" "s3://$bucket/x"
 }
+
+@test "a store that is away longer than the reader's spool can hold: it closes, and nothing is lost or doubled when the store is back" {
+  fresh_database faults
+  export SLOT=faults DIR=$PWD/p
+  sql 'CREATE TABLE t (id int PRIMARY KEY, n int, v text)' "INSERT INTO t SELECT n, 0, '' FROM generate_series(1, 2000) n" \
+    'CREATE PUBLICATION pgcdc FOR ALL TABLES' >/dev/null
+  pipeline_make "$DIR" 'max-seconds = 1'
+  sed -i "s|^stage = .*|stage = s3://$bucket/some/where|; s|^spool = .*/spool-read|&\nmax-bytes = 2MiB|; s|^max-seconds.*|&\nmax-bytes = 500kB|" "$DIR/pipeline.ini"
+  pipeline_begin "$DIR"
+  local before
+  before=$(cat "$DIR/ack" 2>/dev/null) || true
+  fault 503
+  supervised() {
+    until [[ -e enough ]]; do
+      pgcdc-read --config "$DIR/pipeline.ini" 2>>log | cdc-mask --config "$DIR/pipeline.ini" 2>>log |
+        cdc-batch --config "$DIR/pipeline.ini" 2>>log | cdc-stage-put --config "$DIR/pipeline.ini" 2>>log
+      echo "${PIPESTATUS[*]}" >>codes
+    done
+  }
+  supervised 3>&- 8>&- &
+  local loop=$! update=0
+  # Two megabytes each: the pipes and the batcher hold some of them, and then the spool fills.
+  until grep -qs err=spool_full log || ((update == 60)); do
+    sql "UPDATE t SET n = n + 1, v = (SELECT string_agg(md5(random()::text), '') FROM generate_series(1, 30) WHERE t.id > 0)" >/dev/null
+    update=$((update + 1))
+  done
+  wait_until 60 grep -q err=spool_full log || { cat codes && tail -n 20 log && false; }
+  # The store never had a byte of it, and so nothing was acknowledged.
+  [[ $(cat "$DIR/ack" 2>/dev/null || true) == "$before" ]]
+  fault none
+  staged() { cdc-load --config "$DIR/pipeline.ini" && [[ $(warehouse_sql "$DIR/warehouse.db" 'SELECT count(*), min(n), max(n) FROM t') == "2000|$update|$update" ]]; }
+  wait_until 120 staged
+  touch enough
+  sql "SELECT pg_terminate_backend(active_pid) FROM pg_replication_slots WHERE slot_name = 'faults' AND active" >/dev/null
+  wait "$loop"
+  pipeline_equal "$DIR" public.t
+  [[ $(cdc-stage-get --config "$DIR/pipeline.ini" | grep -c '"op":"u"') == $((update * 2000)) ]]
+}

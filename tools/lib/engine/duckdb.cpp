@@ -2,8 +2,10 @@
 #include "engine/duckdb.hpp"
 
 #include <poll.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <charconv>
 #include <optional>
 #include <utility>
@@ -218,9 +220,10 @@ struct Duckdb::Session {
   Handle connection = nullptr;
 };
 
-Duckdb::Duckdb(const std::string& path, const std::string& schema, const std::string& library, int busy_ms, bool create)
-    : session_(std::make_unique<Session>(duck::library(library))), schema_(schema) {
-  const Library& duck = session_->library;
+namespace {
+
+// Opens (or makes) a file, with the errors of Duckdb's constructor.
+void open_file(const Library& duck, const std::string& path, int busy_ms, Handle& database) {
   for (int waited_ms = 0;; waited_ms += kPauseMs) {
     char* words = nullptr;
     Handle config = nullptr;
@@ -228,9 +231,9 @@ Duckdb::Duckdb(const std::string& path, const std::string& schema, const std::st
     // Nothing is fetched or loaded from anywhere: a warehouse is a file.
     duck.set_config(config, "autoinstall_known_extensions", "false");
     duck.set_config(config, "autoload_known_extensions", "false");
-    const int state = duck.open_ext(path.c_str(), &session_->database, config, &words);
+    const int state = duck.open_ext(path.c_str(), &database, config, &words);
     duck.destroy_config(&config);
-    if (state == kOk) break;
+    if (state == kOk) return;
     const std::string why = words == nullptr ? "" : words;
     duck.free(words);
     if (why.find("Permission denied") != std::string::npos) {
@@ -248,6 +251,38 @@ Duckdb::Duckdb(const std::string& path, const std::string& schema, const std::st
     }
     ::poll(nullptr, 0, kPauseMs);
   }
+}
+
+// DuckDB makes a file in several writes, and cannot open one that somebody died over: it is made beside, and named when it is whole.
+// Who makes it has it locked, so that what cannot be opened there is a dead one's.
+void make(const Library& duck, const std::string& path, int busy_ms) {
+  const std::string made = path + ".new";
+  for (bool removed = false; ::access(path.c_str(), F_OK) != 0;) {
+    Handle database = nullptr;
+    try {
+      open_file(duck, made, busy_ms, database);
+    } catch (const Failure& failure) {
+      if (removed || (failure.slug != "not_a_warehouse" && failure.slug != "warehouse_failed")) throw;
+      removed = ::unlink(made.c_str()) == 0 || errno == ENOENT;
+      if (!removed) throw;
+      continue;
+    }
+    duck.close(&database);
+    // Of two that made one, one names it; neither a file that is there nor one that the other has just taken away is an error.
+    if (::link(made.c_str(), path.c_str()) != 0 && errno != EEXIST && errno != ENOENT) {
+      throw Failure(Exit::retry, "warehouse_failed", "could not name the warehouse's file");
+    }
+    ::unlink(made.c_str());
+  }
+}
+
+}  // namespace
+
+Duckdb::Duckdb(const std::string& path, const std::string& schema, const std::string& library, int busy_ms, bool create)
+    : session_(std::make_unique<Session>(duck::library(library))), schema_(schema) {
+  const Library& duck = session_->library;
+  if (create) make(duck, path, busy_ms);
+  open_file(duck, path, busy_ms, session_->database);
   if (duck.connect(session_->database, &session_->connection) != kOk) {
     throw Failure(Exit::retry, "warehouse_failed", "could not open the warehouse's file");
   }

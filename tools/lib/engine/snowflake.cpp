@@ -36,6 +36,22 @@ std::string replaced(std::string text, std::string_view from, std::string_view t
   return text;
 }
 
+// The name of a table or view that a definition makes; empty for what makes none, and for what is only the loader's own.
+std::string defined_name(std::string_view definition) {
+  for (const std::string_view begin : {"CREATE OR REPLACE TABLE \"", "CREATE OR REPLACE VIEW \""}) {
+    if (!definition.starts_with(begin)) continue;
+    definition.remove_prefix(begin.size());
+    std::string name;
+    for (std::size_t i = 0; i < definition.size(); ++i) {
+      if (definition[i] == '"' && definition.substr(i, 2) != "\"\"") break;
+      name.push_back(definition[i]);
+      if (definition[i] == '"') ++i;
+    }
+    return name.starts_with("_cdc_") ? "" : name;
+  }
+  return "";
+}
+
 class SnowflakeStatement final : public StatementBody {
  public:
   SnowflakeStatement(Snowflake& database, std::string sql, std::string_view table)
@@ -150,8 +166,9 @@ Snowflake::Snowflake(::snowflake::Account account, std::unique_ptr<::snowflake::
                                    ::snowflake::literal(account_.schema) + " AND TABLE_NAME='_cdc_writer'");
   exists_ = !there.rows.empty();
   if (exists_ || !create) return;
+  // The writer's table is the last: where it is, the other one is.
+  session_->run("CREATE TABLE IF NOT EXISTS \"_cdc_defining\"(\"name\" VARCHAR NOT NULL)");
   session_->run("CREATE TABLE IF NOT EXISTS \"_cdc_writer\"(\"serial\" NUMBER(19,0) NOT NULL,\"token\" VARCHAR)");
-  session_->run("INSERT INTO \"_cdc_writer\" SELECT 0,NULL WHERE NOT EXISTS(SELECT 1 FROM \"_cdc_writer\")");
   exists_ = true;
 }
 
@@ -226,10 +243,13 @@ void Snowflake::define(const std::string& sql) {
   if (!in_transaction_) settle_definitions();
 }
 
+// Not what a loader had begun to define when it died: nothing of it is in use, and it is made anew under the same name.
 std::vector<std::string> Snowflake::names() {
   std::vector<std::string> names;
-  const auto answer = session_->run("SELECT TABLE_NAME FROM INFORMATION_SCHEMA.TABLES WHERE TABLE_SCHEMA=" +
-                                    ::snowflake::literal(account_.schema) + " AND TABLE_NAME<>'_cdc_writer'");
+  const auto answer = session_->run(
+      "SELECT TABLE_NAME FROM INFORMATION_SCHEMA.TABLES WHERE TABLE_SCHEMA=" + ::snowflake::literal(account_.schema) +
+      " AND TABLE_NAME NOT IN ('_cdc_writer','_cdc_defining') AND TABLE_NAME NOT IN (SELECT \"name\" FROM "
+      "\"_cdc_defining\")");
   for (const ::snowflake::Row& row : answer.rows) names.push_back(row[0].value_or(""));
   return names;
 }
@@ -245,10 +265,12 @@ std::vector<std::string> Snowflake::columns_of(const std::string& table) {
 
 std::int64_t Snowflake::serial() {
   const auto answer = session_->run("SELECT max(\"serial\") FROM \"_cdc_writer\"");
-  std::int64_t serial = -1;
+  std::int64_t serial = 0;
   if (!answer.rows.empty() && answer.rows[0][0]) {
     const std::string& digits = *answer.rows[0][0];
     std::from_chars(digits.data(), digits.data() + digits.size(), serial);
+  } else {
+    session_->run("INSERT INTO \"_cdc_writer\" SELECT 0,NULL WHERE NOT EXISTS(SELECT 1 FROM \"_cdc_writer\")");
   }
   return serial;
 }
@@ -296,6 +318,14 @@ void Snowflake::settle_definitions() {
   definitions_.clear();
   if (serial_ < 0) serial_ = serial();
   std::vector<std::string> mine = move_serial();
+  std::string values;
+  for (const std::string& definition : wanted) {
+    const std::string name = defined_name(definition);
+    if (name.empty()) continue;
+    values += (values.empty() ? "(" : ",(") + ::snowflake::literal(name) + ")";
+    defining_ += (defining_.empty() ? "" : ",") + ::snowflake::literal(name);
+  }
+  if (!values.empty()) mine.push_back("INSERT INTO \"_cdc_defining\" VALUES" + values);
   mine.emplace_back("COMMIT");
   send(mine);
   session_->run_all(wanted, "pgcdc");
@@ -305,9 +335,11 @@ void Snowflake::commit() {
   if (!definitions_.empty()) settle_definitions();
   std::vector<std::string> all = std::move(first_);
   for (const auto& part : {move_serial(), std::move(then_)}) all.insert(all.end(), part.begin(), part.end());
+  if (!defining_.empty()) all.push_back("DELETE FROM \"_cdc_defining\" WHERE \"name\" IN (" + defining_ + ")");
   all.emplace_back("COMMIT");
   send(all);
   in_transaction_ = false;
+  defining_.clear();
   first_.clear();
   then_.clear();
   scratch_.clear();
@@ -317,6 +349,7 @@ void Snowflake::rollback() noexcept {
   in_transaction_ = false;
   serial_ = -1;
   definitions_.clear();
+  defining_.clear();
   first_.clear();
   then_.clear();
   scratch_.clear();

@@ -77,6 +77,7 @@ class Snowflake final : public Database {
   bool in_transaction_ = false;
   std::int64_t serial_ = -1;                    // of the writer's lock, as this session left it
   std::vector<std::string> definitions_;        // what there is to be
+  std::string defining_;                        // names, as a list of texts, that are defined and not yet in use
   std::vector<std::string> first_;              // of the request, before its transaction: scratch tables
   std::vector<std::string> then_;               // the transaction
   std::map<std::string, std::string> scratch_;  // scratch tables by their names, as this request calls them

@@ -204,6 +204,9 @@ void BulkHistory::fetch(const Fold& fold, base::Lsn from) {
   engine::Statement insert =
       local_.prepare("INSERT INTO " + engine::quote_name(Statements(sqlite_dialect(), shape_).history_name()) + "(" +
                      names + ") VALUES(" + values + ")");
+  // The row that stands for the greatest number there, from lines before these, may turn out to be one of the rows that come now.
+  local_.run("DELETE FROM " + engine::quote_name(Statements(sqlite_dialect(), shape_).history_name()) +
+             " WHERE \"_cdc_from_lsn\"=''");
   while (rows.step()) {
     for (std::size_t i = 0; i < kOwn.size(); ++i) {
       const int number = at(i + 1);

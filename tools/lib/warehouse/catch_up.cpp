@@ -138,7 +138,10 @@ void Loader::begin_anew(const Table& old) {
   if (old.history) {
     const std::string aside =
         state_->free_table_name(statements.history_name() + "__" + std::to_string(old.parked_at.value));
-    for (const std::string& statement : statements.set_history_aside(aside)) database_.define(statement);
+    // Where definitions are not part of the transaction, an attempt that failed may have done it.
+    if (!database_.deferred() || !database_.columns_of(statements.history_name()).empty()) {
+      for (const std::string& statement : statements.set_history_aside(aside)) database_.define(statement);
+    }
     logging::event(logging::Level::warn, "the table begins anew, its versions until now are in another one",
                    {{"err", "history_set_aside"}, {"table", old.shape.table}, {"lsn", base::format(old.parked_at)}});
   }

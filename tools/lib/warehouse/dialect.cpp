@@ -304,7 +304,7 @@ std::string Dialect::fetched(const std::string& expression, const TableColumn& c
 
 std::vector<std::string> Dialect::retype(const std::string& table, const std::string& column,
                                          const std::string& type) const {
-  const std::string beside = "\"_cdc_retyped\"";
+  const std::string beside = quote(kRetyped);
   return {"ALTER TABLE " + table + " ADD COLUMN " + beside + " " + type,
           "UPDATE " + table + " SET " + beside + "=CAST(" + column + " AS " + type + ")",
           "ALTER TABLE " + table + " DROP COLUMN " + column,

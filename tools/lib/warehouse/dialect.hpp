@@ -12,6 +12,9 @@
 
 namespace warehouse {
 
+/// A column of another type that is being filled, before it takes the old one's name.
+inline constexpr const char* kRetyped = "_cdc_retyped";
+
 class Dialect {
  public:
   virtual ~Dialect() = default;
@@ -55,7 +58,8 @@ class Dialect {
   /// A column as text that becomes the same value again when it is put into a scratch table; booleans as 1 and 0, bytes as key_text.
   [[nodiscard]] std::string fetched(const std::string& expression, const TableColumn& column) const;
 
-  /// Statements that give a column another type that holds all of its values. in  table, column  quoted
+  /// Statements that give a column another type that holds all of its values. Where that takes several, kRetyped is the new column, and
+  /// the last one names it. in  table, column  quoted
   [[nodiscard]] virtual std::vector<std::string> retype(const std::string& table, const std::string& column,
                                                         const std::string& type) const;
 

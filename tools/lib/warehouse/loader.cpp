@@ -178,11 +178,11 @@ void Loader::create(const Table& table) {
   }
 }
 
-// Where definitions are not part of the transaction, an attempt that failed may have left the new name behind.
-bool Loader::is_renamed(const std::string& table, const std::string& old_name) {
+// Where definitions are not part of the transaction, an attempt that failed may have renamed or dropped a column already.
+bool Loader::lacks_column(const std::string& table, const std::string& name) {
   if (!database_.deferred()) return false;
   const std::vector<std::string> columns = database_.columns_of(table);
-  return std::find(columns.begin(), columns.end(), old_name) == columns.end();
+  return std::find(columns.begin(), columns.end(), name) == columns.end();
 }
 
 // in  old      as the warehouse has it
@@ -202,11 +202,11 @@ void Loader::alter(const Table& old, const Shape& now_shape, const std::vector<b
       const std::string& old_name = old.shape.columns[i].name;
       const std::string quoted = json_string(old_name);
       if (current) {
-        if (!is_renamed(old.shape.name, old_name)) database_.define(statements.rename_column(old_name, i));
+        if (!lacks_column(old.shape.name, old_name)) database_.define(statements.rename_column(old_name, i));
         database_.prepare(statements.rename_unknown(), now_shape.table).text(1, quoted).text(2, name).run();
       }
       if (old.history) {
-        if (!is_renamed(statements.history_name(), old_name))
+        if (!lacks_column(statements.history_name(), old_name))
           database_.define(statements.rename_history_column(old_name, i));
         database_.prepare(statements.rename_history_unknown(), now_shape.table).text(1, quoted).text(2, name).run();
       }
@@ -215,9 +215,13 @@ void Loader::alter(const Table& old, const Shape& now_shape, const std::vector<b
       const std::string column = dialect_.quote(now_shape.columns[i].name);
       for (const bool history : {false, true}) {
         if (history ? !old.history : !current) continue;
-        const std::string table = dialect_.quote(history ? statements.history_name() : now_shape.name);
-        for (const std::string& step : dialect_.retype(table, column, dialect_.type_of(now_shape.columns[i]))) {
-          database_.define(step);
+        const std::string& table = history ? statements.history_name() : now_shape.name;
+        const std::vector<std::string> steps =
+            dialect_.retype(dialect_.quote(table), column, dialect_.type_of(now_shape.columns[i]));
+        // An attempt that failed may have left the new column, filled, and without its name.
+        const bool named_only = lacks_column(table, now_shape.columns[i].name) && !lacks_column(table, kRetyped);
+        for (const std::string& step : steps) {
+          if (!named_only || &step == &steps.back()) database_.define(step);
         }
       }
     }

@@ -78,7 +78,7 @@ class Loader {
   void compare_file(const Work& work, const change::Schema& version, const std::string& line);
   void create(const Table& table);
   void create_view(const Statements& statements);
-  bool is_renamed(const std::string& table, const std::string& old_name);
+  bool lacks_column(const std::string& table, const std::string& name);
   void alter(const Table& old, const Shape& now, const std::vector<bool>& unknown);
   static void use_version_at(Work& work, const change::Line& line);
   void load_rows(Work& work, const std::vector<const stage::FileEntry*>& files, base::Lsn from, base::Lsn to,
