@@ -140,6 +140,7 @@ broke_at_least() { (($(broken) >= $1)); }
   before=$(cat "$DIR/ack" 2>/dev/null) || true
   fault 503
   supervised() {
+    set +e # each code is written down
     until [[ -e enough ]]; do
       pgcdc-read --config "$DIR/pipeline.ini" 2>>log | cdc-mask --config "$DIR/pipeline.ini" 2>>log |
         cdc-batch --config "$DIR/pipeline.ini" 2>>log | cdc-stage-put --config "$DIR/pipeline.ini" 2>>log
