@@ -35,7 +35,8 @@ setup() {
 }
 teardown() {
   [[ -z ${DOUBLE_PID:-} ]] || double_stop
-  kill -CONT "$AZ_STORE_PID" || private-az again "$AZ"
+  # The server of now: a test may have ended the one that it began with.
+  kill -CONT "$(sed -n 's/^AZ_STORE_PID=//p' "$AZ/az.env")" || private-az again "$AZ"
   sql "SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE NOT active" >/dev/null
 }
 
