@@ -28,6 +28,12 @@ constexpr std::array kOwn{OwnColumn{"_cdc_version", Type::integer},  OwnColumn{"
                           OwnColumn{"_cdc_instant", Type::integer},  OwnColumn{"_cdc_unknown", Type::text},
                           OwnColumn{"_cdc_loaded_at", Type::text}};
 
+// Their places behind the key's number, and as parameters.
+constexpr int kTo = 5;
+constexpr int kUnknown = 12;
+static_assert(std::string_view(kOwn[kTo - 1].name) == "_cdc_to_lsn" &&
+              std::string_view(kOwn[kUnknown - 1].name) == "_cdc_unknown");
+
 constexpr const char* kKeys = "_cdc_keys";
 constexpr const char* kChanged = "_cdc_changed";
 
@@ -150,6 +156,26 @@ void BulkHistory::number_from_there() {
   }
 }
 
+// A list of unknown columns as it will be when the statements that wait have run.
+std::string BulkHistory::edited_unknown(std::string_view unknown, bool is_open) const {
+  std::string list(unknown);
+  for (const UnknownEdit& edit : edits_) {
+    if (edit.from.empty()) {
+      if (!is_open) continue;
+      if (list.empty()) {
+        list = "[" + edit.to + "]";
+      } else {
+        list.insert(list.size() - 1, "," + edit.to);
+      }
+      continue;
+    }
+    for (std::size_t at = 0; (at = list.find(edit.from, at)) != std::string::npos; at += edit.to.size()) {
+      list.replace(at, edit.from.size(), edit.to);
+    }
+  }
+  return list;
+}
+
 // The versions of the fold's keys that lines from a position on can touch: those that reach it, and of each key the last.
 void BulkHistory::fetch(const Fold& fold, base::Lsn from) {
   std::vector<Kind> kinds;
@@ -211,6 +237,11 @@ void BulkHistory::fetch(const Fold& fold, base::Lsn from) {
     for (std::size_t i = 0; i < kOwn.size(); ++i) {
       const int number = at(i + 1);
       bind_fetched(insert, number, kOwn[i].type == Type::integer ? Kind::integer : Kind::text, rows, number);
+    }
+    if (!edits_.empty()) {
+      const std::string unknown =
+          edited_unknown(rows.is_null(kUnknown) ? "" : rows.view_at(kUnknown), rows.is_null(kTo));
+      if (!unknown.empty()) insert.copied_text(kUnknown, unknown);
     }
     const std::vector<KeyPart> key = decode_key(keys[static_cast<std::size_t>(rows.integer_at(0))], kinds);
     for (std::size_t i = 0; i < shape_.columns.size(); ++i) {

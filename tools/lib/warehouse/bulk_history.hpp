@@ -20,6 +20,7 @@ class BulkHistory final : public TableHistory {
 
   void use(const Mapping& mapping) override { mapping_ = &mapping; }
   void stream_passed(bool passed) override;
+  void expect(const std::vector<UnknownEdit>& edits) override { edits_ = edits; }
   bool add(const change::Line& line, std::string_view loaded_at) override;
   void flush(std::string_view loaded_at) override;
   void end_older(base::Lsn lsn, std::int64_t seq, char op, std::string_view ts) override;
@@ -32,6 +33,7 @@ class BulkHistory final : public TableHistory {
     const Mapping* mapping;
   };
   void fetch(const Fold& fold, base::Lsn from);
+  [[nodiscard]] std::string edited_unknown(std::string_view unknown, bool is_open) const;
   void number_from_there();
   void write_back();
   void end_fetched();
@@ -56,6 +58,7 @@ class BulkHistory final : public TableHistory {
   };
   std::set<std::string> fetched_;  // keys
   std::vector<Ended> ended_;       // by truncates
+  std::vector<UnknownEdit> edits_;
   change::Parser parser_;
 };
 

@@ -188,7 +188,9 @@ bool Loader::lacks_column(const std::string& table, const std::string& name) {
 // in  old      as the warehouse has it
 //     now      what it shall be: the same columns, some under other names, then more
 //     unknown  for each column of `now`: what is right in it is not known in rows that are there
-void Loader::alter(const Table& old, const Shape& now_shape, const std::vector<bool>& unknown) {
+// out  how the lists of unknown columns of versions change with it
+std::vector<UnknownEdit> Loader::alter(const Table& old, const Shape& now_shape, const std::vector<bool>& unknown) {
+  std::vector<UnknownEdit> edits;
   const Statements statements(dialect_, now_shape);
   const bool current = !now_shape.key.empty();
   if (current) database_.define(statements.drop_view());
@@ -209,6 +211,7 @@ void Loader::alter(const Table& old, const Shape& now_shape, const std::vector<b
         if (!lacks_column(statements.history_name(), old_name))
           database_.define(statements.rename_history_column(old_name, i));
         database_.prepare(statements.rename_history_unknown(), now_shape.table).text(1, quoted).text(2, name).run();
+        edits.push_back({quoted, name});
       }
     }
     if (!is_new && dialect_.type_of(now_shape.columns[i]) != dialect_.type_of(old.shape.columns[i])) {
@@ -227,9 +230,12 @@ void Loader::alter(const Table& old, const Shape& now_shape, const std::vector<b
     }
     if (!unknown[i]) continue;
     if (current) database_.prepare(statements.add_unknown(), now_shape.table).text(1, name).run();
-    if (old.history && is_new) database_.prepare(statements.add_history_unknown(), now_shape.table).text(1, name).run();
+    if (!old.history || !is_new) continue;
+    database_.prepare(statements.add_history_unknown(), now_shape.table).text(1, name).run();
+    edits.push_back({"", name});
   }
   if (current) create_view(statements);
+  return edits;
 }
 
 // Makes the table fit its schema lines.
@@ -293,6 +299,7 @@ bool Loader::prepare(Work& work, std::string_view name, const std::vector<std::s
     return false;
   }
 
+  std::vector<UnknownEdit> edits;
   const bool begins_history = options_.history && !next.history;
   next.policy = policy;
   const bool changed = is_new || next.shape != old.shape || next.policy != old.policy;
@@ -300,7 +307,7 @@ bool Loader::prepare(Work& work, std::string_view name, const std::vector<std::s
     create(next);
   } else if (changed) {
     writers_.erase(std::string(name));
-    alter(old, next.shape, unknown);
+    edits = alter(old, next.shape, unknown);
     if (std::find(unknown.begin(), unknown.end(), true) != unknown.end()) next.may_have_unknown = true;
   }
   if (begins_history) {
@@ -326,6 +333,7 @@ bool Loader::prepare(Work& work, std::string_view name, const std::vector<std::s
   work.fold->use(work.mappings[0]);
   if (work.table->history) {
     work.history = make_history(database_, shape);
+    if (database_.deferred()) work.history->expect(edits);
     work.history->use(work.mappings[0]);
   }
   if (!shape.key.empty()) {

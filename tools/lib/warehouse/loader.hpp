@@ -79,7 +79,7 @@ class Loader {
   void create(const Table& table);
   void create_view(const Statements& statements);
   bool lacks_column(const std::string& table, const std::string& name);
-  void alter(const Table& old, const Shape& now, const std::vector<bool>& unknown);
+  std::vector<UnknownEdit> alter(const Table& old, const Shape& now, const std::vector<bool>& unknown);
   static void use_version_at(Work& work, const change::Line& line);
   void load_rows(Work& work, const std::vector<const stage::FileEntry*>& files, base::Lsn from, base::Lsn to,
                  Counts& counts, std::string_view loaded_at);

@@ -58,6 +58,14 @@ class TableWriter {
   bool may_have_unknown_ = false;
 };
 
+/// A change of the lists of unknown columns in versions that are there.
+///
+/// from  a column's old name as JSON; empty: the column `to` has come, and is unknown in versions that are open
+struct UnknownEdit {
+  std::string from;
+  std::string to;
+};
+
 class TableHistory {
  public:
   TableHistory() = default;
@@ -70,6 +78,8 @@ class TableHistory {
   /// Before copied rows: whether every transaction below their position has been taken. Then a version that covers it is theirs too; else
   /// lines between may be missing, and the copied row is a version of its own.
   virtual void stream_passed(bool passed) = 0;
+  /// Where a transaction's statements wait for its end (Database::deferred): edits in it that what is read from the table does not show yet.
+  virtual void expect(const std::vector<UnknownEdit>& edits) { static_cast<void>(edits); }
   /// Takes one c, u, d or r line, in stream order. A line that is not newer than its key's last version changes nothing; a copied row older
   /// than all versions becomes the first one, and fills what is unknown in those after it.
   ///
