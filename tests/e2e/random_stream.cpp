@@ -10,7 +10,9 @@
 #include <fstream>
 #include <map>
 #include <random>
+#include <set>
 #include <string>
+#include <tuple>
 #include <vector>
 
 namespace {
@@ -268,7 +270,10 @@ Text source_line(int start) {
          lsn_text(start) + "\"}\n";
 }
 
-// The chunks of one copy: cut at keys where the key is one number, each with a position of its own, from `begin` on.
+// Table, position and number of every chunk that was copied.
+std::set<std::tuple<Text, int, std::size_t>> taken;
+
+// The chunks of one copy, or nothing where there is no moment left for it: cut at keys where the key is one number, each with a position of its own, from `begin` on.
 Text copy_of(const Table& table, int begin, int latest) {
   Text out = source_line(begin);
   const bool cuts = table.columns[0].key && !table.columns[1].key && chance(60);
@@ -277,6 +282,12 @@ Text copy_of(const Table& table, int begin, int latest) {
   const Text name = "\"table\":" + quoted(table.name);
   for (std::size_t n = 0; n + 1 < bounds.size(); ++n) {
     if (n > 0 && at < latest && chance(50)) at = table.at.upper_bound(at)->first;
+    // Two copies do not see the same moment: here each chunk of a number has a position of its own.
+    while (!taken.insert({table.name, at, n}).second) {
+      const auto later = table.at.upper_bound(at);
+      if (later == table.at.end()) return "";
+      at = later->first;
+    }
     const auto& [rows, columns] = table.at.at(at);
     const auto key = [&](std::size_t bound) {
       return bound == 0 || bound + 1 == bounds.size() ? Text("null") : "[\"" + std::to_string(bounds[bound]) + "\"]";
@@ -379,7 +390,7 @@ int main(int argc, char** argv) {
       auto begin = one.at.lower_bound(from);
       if (begin == one.at.end()) continue;
       std::advance(begin, pick(static_cast<int>(std::distance(begin, one.at.end()))));
-      waiting.push_back(copy_of(one, begin->first, one.at.rbegin()->first));
+      if (const Text made = copy_of(one, begin->first, one.at.rbegin()->first); !made.empty()) waiting.push_back(made);
     }
   };
   const auto arrive = [&](int of_hundred) {

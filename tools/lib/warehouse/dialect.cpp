@@ -209,6 +209,11 @@ class DuckdbDialect final : public Dialect {
     return column.kind == Kind::date || column.kind == Kind::timestamp || column.kind == Kind::json ||
            is_decimal(column);
   }
+  // Not by a column beside: rows that are changed and a table that is altered afterwards do not go into one transaction.
+  [[nodiscard]] std::vector<std::string> retype(const std::string& table, const std::string& column,
+                                                const std::string& type) const override {
+    return {"ALTER TABLE " + table + " ALTER COLUMN " + column + " TYPE " + type};
+  }
 };
 
 class SnowflakeDialect final : public Dialect {

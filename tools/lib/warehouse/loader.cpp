@@ -191,6 +191,8 @@ bool Loader::lacks_column(const std::string& table, const std::string& name) {
 // out  how the lists of unknown columns of versions change with it
 std::vector<UnknownEdit> Loader::alter(const Table& old, const Shape& now_shape, const std::vector<bool>& unknown) {
   std::vector<UnknownEdit> edits;
+  // DuckDB cannot alter a table that the same transaction has changed rows of: all definitions come first.
+  std::vector<std::pair<std::string, std::vector<std::string>>> updates;
   const Statements statements(dialect_, now_shape);
   const bool current = !now_shape.key.empty();
   if (current) database_.define(statements.drop_view());
@@ -205,12 +207,12 @@ std::vector<UnknownEdit> Loader::alter(const Table& old, const Shape& now_shape,
       const std::string quoted = json_string(old_name);
       if (current) {
         if (!lacks_column(old.shape.name, old_name)) database_.define(statements.rename_column(old_name, i));
-        database_.prepare(statements.rename_unknown(), now_shape.table).text(1, quoted).text(2, name).run();
+        updates.emplace_back(statements.rename_unknown(), std::vector{quoted, name});
       }
       if (old.history) {
         if (!lacks_column(statements.history_name(), old_name))
           database_.define(statements.rename_history_column(old_name, i));
-        database_.prepare(statements.rename_history_unknown(), now_shape.table).text(1, quoted).text(2, name).run();
+        updates.emplace_back(statements.rename_history_unknown(), std::vector{quoted, name});
         edits.push_back({quoted, name});
       }
     }
@@ -229,12 +231,17 @@ std::vector<UnknownEdit> Loader::alter(const Table& old, const Shape& now_shape,
       }
     }
     if (!unknown[i]) continue;
-    if (current) database_.prepare(statements.add_unknown(), now_shape.table).text(1, name).run();
+    if (current) updates.emplace_back(statements.add_unknown(), std::vector{name});
     if (!old.history || !is_new) continue;
-    database_.prepare(statements.add_history_unknown(), now_shape.table).text(1, name).run();
+    updates.emplace_back(statements.add_history_unknown(), std::vector{name});
     edits.push_back({"", name});
   }
   if (current) create_view(statements);
+  for (const auto& [sql, parameters] : updates) {
+    engine::Statement update = database_.prepare(sql, now_shape.table);
+    for (std::size_t i = 0; i < parameters.size(); ++i) update.text(static_cast<int>(i + 1), parameters[i]);
+    update.run();
+  }
   return edits;
 }
 
@@ -283,7 +290,7 @@ bool Loader::prepare(Work& work, std::string_view name, const std::vector<std::s
       if (step.what == Step::What::add) {
         const bool by_policy = !is_new && !old.policy.empty() && old.policy != policy;
         unknown[step.column] = step.unknown || by_policy;
-        if (step.unknown && !by_policy) work.added.emplace_back(step.column, version.lsn);
+        if (!by_policy) work.added.push_back({step.column, version.lsn, version.seq});
       }
       if (step.what == Step::What::restate) unknown[step.column] = true;
     }
@@ -431,16 +438,19 @@ void Loader::flush(Work& work, std::string_view loaded_at) {
 
 void Loader::finish(Work& work, std::string_view loaded_at) {
   flush(work, loaded_at);
-  // The table has had its new columns since the epoch's beginning; a version that ended before they came has nothing in them.
-  for (const auto& [column, from] : work.added) {
-    if (!work.history) break;
+  // The table has had its new columns since the epoch's beginning; what ended before they came has nothing in them.
+  for (const auto& [column, from, seq] : work.added) {
     const Shape& shape = work.table->shape;
     const std::string position = base::format(from);
     const std::string name = json_string(shape.columns[column].name);
-    database_.prepare(Statements(dialect_, shape).forget_history_unknown(), shape.table)
-        .text(1, name)
-        .text(2, position)
-        .run();
+    for (const bool history : {false, true}) {
+      if (history ? work.history == nullptr : work.writer == nullptr) continue;
+      database_.prepare(Statements(dialect_, shape).forget_unknown(history), shape.table)
+          .text(1, name)
+          .text(2, position)
+          .integer(3, static_cast<std::int64_t>(seq))
+          .run();
+    }
   }
   if (work.writer != nullptr && work.writer->may_have_unknown()) state_->count_unknown(work.table->shape);
 }

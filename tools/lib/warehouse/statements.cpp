@@ -159,9 +159,7 @@ std::string Statements::rename_unknown() const {
 std::string Statements::add_unknown() const {
   return "UPDATE " + table() + " SET \"_cdc_unknown\"=CASE WHEN \"_cdc_unknown\" IS NULL THEN '['||" +
          dialect_.parameter(1) + "||']' ELSE substr(\"_cdc_unknown\",1,length(\"_cdc_unknown\")-1)||','||" +
-         dialect_.parameter(1) +
-         "||']' END WHERE (\"_cdc_deleted\"=0 OR \"_cdc_unknown\" IS NOT NULL) AND "
-         "(\"_cdc_unknown\" IS NULL OR NOT " +
+         dialect_.parameter(1) + "||']' END WHERE \"_cdc_deleted\"=0 AND (\"_cdc_unknown\" IS NULL OR NOT " +
          dialect_.contains("\"_cdc_unknown\"", dialect_.parameter(1)) + ")";
 }
 
@@ -383,13 +381,17 @@ std::string Statements::add_history_unknown() const {
          "||']' END WHERE \"_cdc_to_lsn\" IS NULL";
 }
 
-std::string Statements::forget_history_unknown() const {
+std::string Statements::forget_unknown(bool history) const {
   const std::string one = dialect_.parameter(1);
   const std::string left =
       "replace(','||substr(\"_cdc_unknown\",2,length(\"_cdc_unknown\")-2)||',',','||" + one + "||',',',')";
-  return "UPDATE " + dialect_.quote(history_name()) + " SET \"_cdc_unknown\"=CASE WHEN " + left +
-         "=',' THEN NULL ELSE '['||substr(" + left + ",2,length(" + left + ")-2)||']' END WHERE \"_cdc_to_lsn\"<" +
-         dialect_.parameter(2) + " AND \"_cdc_unknown\" IS NOT NULL AND " + dialect_.contains("\"_cdc_unknown\"", one);
+  const std::string lsn = history ? "\"_cdc_to_lsn\"" : "\"_cdc_lsn\"";
+  const std::string seq = history ? "\"_cdc_to_seq\"" : "\"_cdc_seq\"";
+  return "UPDATE " + (history ? dialect_.quote(history_name()) : table()) + " SET \"_cdc_unknown\"=CASE WHEN " + left +
+         "=',' THEN NULL ELSE '['||substr(" + left + ",2,length(" + left + ")-2)||']' END WHERE (" + lsn + "<" +
+         dialect_.parameter(2) + " OR (" + lsn + "=" + dialect_.parameter(2) + " AND " + seq + "<" +
+         dialect_.parameter(3) + "))" + (history ? "" : " AND \"_cdc_deleted\"=1") +
+         " AND \"_cdc_unknown\" IS NOT NULL AND " + dialect_.contains("\"_cdc_unknown\"", one);
 }
 
 std::string Statements::rename_history_unknown() const {

@@ -95,9 +95,9 @@ class Statements {
   /// Columns of one version (number: parameter `extra`) that have arrived, and what is still unknown in it.
   [[nodiscard]] std::string fill_version(const Columns& written) const;
   [[nodiscard]] std::string add_history_unknown() const;
-  /// Takes a column (parameter 1, a JSON string) out of the lists of versions that had ended before a position (parameter 2): before the
-  /// column was there.
-  [[nodiscard]] std::string forget_history_unknown() const;
+  /// Takes a column (parameter 1, a JSON string) out of the lists of versions, or of rows, that had ended before a position (parameters 2
+  /// and 3): before the column was there.
+  [[nodiscard]] std::string forget_unknown(bool history) const;
   [[nodiscard]] std::string rename_history_unknown() const;
   [[nodiscard]] std::string add_history_column(std::uint32_t column) const;
   [[nodiscard]] std::string rename_history_column(std::string_view old_name, std::uint32_t column) const;

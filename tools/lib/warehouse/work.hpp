@@ -16,7 +16,7 @@ namespace warehouse {
 ///
 /// mappings  of the schema versions in it, in stream order; used: index of the one in use
 /// last      position of the last line, for the order
-/// added     columns that came, unknown in what was there, and the position from which they are there
+/// added     columns that came, and the position from which they are there
 /// not_before  lines below it are in the table already: it was copied there
 struct Loader::Work {
   Table* table = nullptr;
@@ -29,7 +29,12 @@ struct Loader::Work {
   std::uint64_t last_seq = 0;
   bool is_copy = false;
   base::Lsn not_before;
-  std::vector<std::pair<std::uint32_t, base::Lsn>> added;
+  struct Added {
+    std::uint32_t column;
+    base::Lsn lsn;
+    std::uint64_t seq;
+  };
+  std::vector<Added> added;
 };
 
 }  // namespace warehouse
