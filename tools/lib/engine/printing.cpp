@@ -197,7 +197,7 @@ std::vector<::snowflake::Row> PrintedAccount::rows_of(const std::string& stateme
   std::vector<::snowflake::Row> rows;
   if (statement.starts_with("SELECT TABLE_NAME FROM INFORMATION_SCHEMA.TABLES")) {
     for (const std::string& name : shadow_.database().names()) {
-      if (name != "_cdc_writer") rows.push_back({name});
+      if (name != "_cdc_writer" && name != "_cdc_defining") rows.push_back({name});
     }
   } else if (statement.starts_with("SELECT COLUMN_NAME FROM INFORMATION_SCHEMA.COLUMNS")) {
     constexpr std::string_view kTable = " AND TABLE_NAME=";
