@@ -136,8 +136,9 @@ broke_at_least() { (($(broken) >= $1)); }
   pipeline_make "$DIR" 'max-seconds = 1'
   sed -i "s|^stage = .*|stage = s3://$bucket/some/where|; s|^spool = .*/spool-read|&\nmax-bytes = 2MiB|; s|^max-seconds.*|&\nmax-bytes = 500kB|" "$DIR/pipeline.ini"
   pipeline_begin "$DIR"
+  pipeline_pass "$DIR"
   local before
-  before=$(cat "$DIR/ack" 2>/dev/null) || true
+  before=$(<"$DIR/ack")
   fault 503
   supervised() {
     set +e # each code is written down
@@ -156,7 +157,7 @@ broke_at_least() { (($(broken) >= $1)); }
   done
   wait_until 60 grep -q err=spool_full log || { cat codes && tail -n 20 log && false; }
   # The store never had a byte of it, and so nothing was acknowledged.
-  [[ $(cat "$DIR/ack" 2>/dev/null || true) == "$before" ]]
+  [[ $(<"$DIR/ack") == "$before" ]]
   fault none
   staged() { cdc-load --config "$DIR/pipeline.ini" && [[ $(warehouse_sql "$DIR/warehouse.db" 'SELECT count(*), min(n), max(n) FROM t') == "2000|$update|$update" ]]; }
   wait_until 120 staged
