@@ -113,20 +113,25 @@ class ReadAheadTest : public CrewTest {
 
 TEST_F(ReadAheadTest, GivesTheSameLogAndMostOfItFromMemory) {
   make(80);
-  stage::ReadAhead ahead(*store_, another(), [](std::string_view) { return true; });
-  stage::Log log(ahead, "shop", 0);
-  base::Lsn at{0x100};
-  int epochs = 0;
-  for (auto stored = log.next(at); stored; stored = log.next(at)) {
-    ++epochs;
-    auto reader = ahead.open(log.full_name(stored->epoch.files[0].object));
-    ASSERT_NE(reader, nullptr);
-    EXPECT_EQ(reader->read(), "content");
-    EXPECT_EQ(reader->read(), "");
-    at = stored->epoch.to;
+  // Whether an object is there in time is a race, which a busy machine may lose eighty times, but not in every one of so many passes.
+  std::uint64_t hits = 0;
+  for (int pass = 0; pass < 100 && hits == 0; ++pass) {
+    stage::ReadAhead ahead(*store_, another(), [](std::string_view) { return true; });
+    stage::Log log(ahead, "shop", 0);
+    base::Lsn at{0x100};
+    int epochs = 0;
+    for (auto stored = log.next(at); stored; stored = log.next(at)) {
+      ++epochs;
+      auto reader = ahead.open(log.full_name(stored->epoch.files[0].object));
+      ASSERT_NE(reader, nullptr);
+      EXPECT_EQ(reader->read(), "content");
+      EXPECT_EQ(reader->read(), "");
+      at = stored->epoch.to;
+    }
+    EXPECT_EQ(epochs, 80);
+    hits = ahead.hits();
   }
-  EXPECT_EQ(epochs, 80);
-  EXPECT_GT(ahead.hits(), 0U);
+  EXPECT_GT(hits, 0U);
 }
 
 TEST_F(ReadAheadTest, WhatIsNotThereIsNotThereAndWhatIsBrokenIsSaidToBe) {
