@@ -1,4 +1,5 @@
-// cdc-status: asks a pipeline's server, stage and warehouse. Knows how each is opened; changes none of them. What it means is seen.hpp's.
+// cdc-status: asks a pipeline's server, stage and warehouse. Knows how each is opened; changes none of them.
+// Must not know what the answers mean: that is seen.hpp's.
 #pragma once
 
 #include "cdc-status/seen.hpp"

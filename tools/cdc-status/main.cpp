@@ -1,4 +1,5 @@
 // cdc-status: the command line. What is asked is in ask.cpp, what it means in seen.cpp, what it looks like in show.cpp and page.cpp.
+// Must not know any of it.
 #include <unistd.h>
 
 #include "cdc-status/run.hpp"

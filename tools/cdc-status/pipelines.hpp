@@ -1,4 +1,5 @@
-// cdc-status: which pipelines are looked at. Knows files, folders and the words of the pipeline file; asks nobody.
+// cdc-status: which pipelines are looked at. Knows files, folders and the words of the pipeline file.
+// Must not know what they lead to: it asks nobody.
 #pragma once
 
 #include <cstdint>

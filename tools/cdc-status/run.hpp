@@ -1,4 +1,5 @@
-// cdc-status: one look at some pipelines. Knows files and clock; what is asked, judged and shown is in the other rooms.
+// cdc-status: one look at some pipelines. Knows files and clock.
+// Must not know how anything is asked, judged or shown: that is in the other rooms.
 #pragma once
 
 #include <cstdint>

@@ -1,4 +1,5 @@
-// cdc-status: what was seen of a pipeline at one moment, and what that means for its objective. Pure: the moment comes in as a value.
+// cdc-status: what was seen of a pipeline at one moment, and what that means for its objective. Knows which causes there are and which
+// is worse; must not know how anything is asked or shown. Pure: the moment comes in as a value.
 #pragma once
 
 #include <cstdint>

@@ -1,4 +1,5 @@
-// cdc-status: verdicts for a terminal, for programs and for Prometheus. Pure.
+// cdc-status: verdicts for a terminal, for programs and for Prometheus. Knows the forms of cdc-status(1).
+// Must not know how a verdict came about. Pure.
 #pragma once
 
 #include <string>

@@ -4,6 +4,7 @@
 
 #include <sqlite3.h>
 
+#include <cmath>
 #include <utility>
 
 #include "base/failure.hpp"
@@ -105,6 +106,50 @@ class SqliteStatement final : public StatementBody {
   std::string table_;  // for messages
 };
 
+// All rows are one transaction of the temporary database: nothing of the file is locked for it.
+class SqliteBulk final : public Bulk {
+ public:
+  SqliteBulk(Sqlite& database, const std::string& scratch, const std::vector<ScratchColumn>& columns,
+             std::string_view table)
+      : database_(database) {
+    std::string list;
+    std::string places;
+    for (const ScratchColumn& column : columns) {
+      list += (list.empty() ? "" : ",") + quote_name(column.name) + " " + column.type;
+      places += (places.empty() ? "?" : ",?") + std::to_string(++columns_);
+    }
+    const std::string name = "temp." + quote_name(scratch);
+    database_.run("DROP TABLE IF EXISTS " + name + "; CREATE TEMP TABLE " + quote_name(scratch) + "(" + list +
+                  ") STRICT");
+    insert_ = database_.prepare("INSERT INTO " + name + " VALUES(" + places + ")", table);
+    database_.run("SAVEPOINT bulk");
+  }
+  void null() override { insert_.null(++at_); }
+  void integer(std::int64_t value) override { insert_.integer(++at_, value); }
+  void real(double value) override {
+    // As tables here keep them: SQLite has no NaN, and no form of an infinity that others read.
+    if (std::isfinite(value)) {
+      insert_.real(++at_, value);
+    } else {
+      insert_.copied_text(++at_, std::isnan(value) ? "NaN" : value < 0 ? "-Infinity" : "Infinity");
+    }
+  }
+  void boolean(bool value) override { insert_.integer(++at_, value ? 1 : 0); }
+  void text(std::string_view value) override { insert_.copied_text(++at_, value); }
+  void bytes(std::string_view value) override { insert_.copied_bytes(++at_, value); }
+  void end_row() override {
+    insert_.run();
+    at_ = 0;
+  }
+  void finish() override { database_.run("RELEASE bulk"); }
+
+ private:
+  Sqlite& database_;
+  Statement insert_;
+  int columns_ = 0;
+  int at_ = 0;
+};
+
 }  // namespace
 
 Sqlite::Sqlite(const std::string& path, int busy_ms) {
@@ -164,6 +209,11 @@ std::vector<std::string> Sqlite::columns_of(const std::string& table) {
   query.text(1, table);
   while (query.step()) names.push_back(query.text_at(0));
   return names;
+}
+
+std::unique_ptr<Bulk> Sqlite::bulk(const std::string& scratch, const std::vector<ScratchColumn>& columns,
+                                   std::string_view table) {
+  return std::make_unique<SqliteBulk>(*this, scratch, columns, table);
 }
 
 std::int64_t Sqlite::last_row() const { return sqlite3_last_insert_rowid(db_of(raw_)); }

@@ -28,6 +28,8 @@ class Sqlite final : public Database {
   void rollback() noexcept override;
   [[nodiscard]] bool in_transaction() const override;
   [[nodiscard]] std::int64_t last_row() const override;
+  [[nodiscard]] std::unique_ptr<Bulk> bulk(const std::string& scratch, const std::vector<ScratchColumn>& columns,
+                                           std::string_view table) override;
 
  private:
   void* raw_ = nullptr;

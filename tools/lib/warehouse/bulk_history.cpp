@@ -4,12 +4,11 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 
 #include "base/encoding.hpp"
-#include "base/failure.hpp"
 #include "warehouse/key.hpp"
 #include "warehouse/merger.hpp"
+#include "warehouse/stored.hpp"
 #include "warehouse/writer.hpp"
 
 namespace warehouse {
@@ -73,37 +72,6 @@ void bind_fetched(engine::Statement& into, int number, Kind kind, const engine::
       break;
   }
   into.copied_text(number, text);
-}
-
-// Hands over what stands in a table here.
-void put_stored(engine::Bulk& bulk, Kind kind, const engine::Statement& from, int column) {
-  if (from.is_null(column)) {
-    bulk.null();
-    return;
-  }
-  const std::string_view text = from.view_at(column);
-  switch (kind) {
-    case Kind::integer:
-      bulk.integer(from.integer_at(column));
-      return;
-    case Kind::boolean:
-      bulk.boolean(from.integer_at(column) != 0);
-      return;
-    case Kind::real: {
-      double real = 0;
-      const auto result = std::from_chars(text.data(), text.data() + text.size(), real);
-      if (result.ec != std::errc() || result.ptr != text.data() + text.size()) {
-        throw base::Failure(base::Exit::bug, "broken_real", "a real number could not be read back");
-      }
-      bulk.real(real);
-      return;
-    }
-    case Kind::bytes:
-      bulk.bytes(text);
-      return;
-    default:
-      bulk.text(text);
-  }
 }
 
 }  // namespace
@@ -287,11 +255,7 @@ void BulkHistory::write_back() {
     columns.push_back({scratch, dialect_.scratch_type(column)});
     names += "," + dialect_.quote(column.name);
     values += "," + dialect_.from_scratch(scratch, column);
-    // As text a real number keeps every digit.
-    list += column.kind == Kind::real
-                ? ",CASE typeof(" + engine::quote_name(column.name) + ") WHEN 'real' THEN printf('%!.17g'," +
-                      engine::quote_name(column.name) + ") ELSE " + engine::quote_name(column.name) + " END"
-                : "," + engine::quote_name(column.name);
+    list += "," + stored(column);
   }
   engine::Statement rows = local_.prepare("SELECT " + list + " FROM (SELECT * FROM " + name +
                                           " EXCEPT SELECT * FROM fetched) ORDER BY \"_cdc_version\"");

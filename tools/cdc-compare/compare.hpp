@@ -1,0 +1,28 @@
+// cdc-compare: a warehouse against a reference, table by table, as a table or as JSON. Knows how both are opened and how the outcome is
+// told; not how a table is compared.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "base/failure.hpp"
+
+namespace cdc_compare {
+
+struct Options {
+  std::string reference;
+  std::string source;
+  std::string warehouse;
+  std::string stage;
+  std::uint64_t suspects = 10;
+  bool json = false;
+  std::vector<std::string> tables;
+};
+
+/// out  no: a table is not equal, or could not be compared, or there was none to compare
+/// err  usage/unknown_warehouse, usage/no_reference (no such file, or not SQLite); retry/not_there_yet: the warehouse has not been loaded
+///      up to where the copy ends; those of the engines
+[[nodiscard]] base::Exit compare(const Options& options);
+
+}  // namespace cdc_compare
