@@ -36,6 +36,7 @@ fires() {
   done
   shift
   well >series
+  # shellcheck disable=SC2094 # it is rewritten before it is read
   while (($# > 0)); do
     series=$1
     grep -vF -- "$series " series >kept
@@ -45,6 +46,7 @@ fires() {
   done
   {
     printf 'rule_files: [%s]\nevaluation_interval: 5m\ntests:\n  - interval: 5m\n    input_series:\n' "$RULES"
+    # shellcheck disable=SC2094 # a variable bears the file's name
     while read -r series values; do printf "      - {series: '%s', values: '%s'}\n" "$series" "$values"; done <series
     printf "    promql_expr_test:\n      - expr: 'count by (alertname) (ALERTS{alertstate=\"firing\"})'\n        eval_time: 7195m\n        exp_samples:\n"
     ((${#alerts[@]} > 0)) || printf '          []\n'

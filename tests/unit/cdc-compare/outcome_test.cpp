@@ -10,7 +10,7 @@ TEST(Outcome, equal_is_said_only_of_a_table_that_was_compared_and_is) {
   compared.equal = 12;
   compared.moved = 3;
   EXPECT_EQ(cdc_compare::as_text("public.t", compared),
-            "public.t                                  12         3         0         0         0         0  equal\n");
+            "public.t                                   12         3         0         0         0         0  equal\n");
   for (std::uint64_t warehouse::Compared::*wrong : {&warehouse::Compared::missing, &warehouse::Compared::differs,
                                                     &warehouse::Compared::unknown, &warehouse::Compared::extra}) {
     warehouse::Compared other = compared;
