@@ -264,6 +264,7 @@ void make(const Library& duck, const std::string& path, int busy_ms) {
     } catch (const Failure& failure) {
       if (removed || (failure.slug != "not_a_warehouse" && failure.slug != "warehouse_failed")) throw;
       removed = ::unlink(made.c_str()) == 0 || errno == ENOENT;
+      ::unlink((made + ".wal").c_str());
       if (!removed) throw;
       continue;
     }
