@@ -30,7 +30,7 @@ test-matrix: ## what depends on the server, on PostgreSQL 14, 16, 17 and 18 (fet
 	@scripts/install-packages matrix
 	@JOBS=$(JOBS) tests/run matrix
 
-test-destinations: ## stages in object stores: Ceph, azurite, a double of Google's
+test-destinations: ## object stores and warehouses: Ceph, azurite, doubles of Google's and Snowflake's, DuckDB, PostgreSQL
 	@scripts/install-packages destinations
 	@JOBS=$(JOBS) tests/run destinations
 
