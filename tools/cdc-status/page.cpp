@@ -23,8 +23,8 @@ constexpr const char* kStyle = R"css(
 h1{font-size:1.4rem;margin:0 0 .2rem}h2{font-size:1.15rem;margin:0}h3{font-size:1rem;margin:1rem 0 .3rem}.soft{color:var(--soft)}
 section{border-top:1px solid var(--line);padding:1rem 0}.in{color:var(--good)}.out{color:var(--bad)}
 dl{display:grid;grid-template-columns:repeat(auto-fit,minmax(9rem,1fr));gap:.5rem;margin:.6rem 0}dt{color:var(--soft);font-size:.85rem}dd{margin:0;font-weight:600}
-svg{width:100%;height:auto;display:block}.scroll{overflow-x:auto}table{border-collapse:collapse;width:100%;font-size:.9rem}
-th,td{text-align:left;padding:.25rem .6rem .25rem 0;border-bottom:1px solid var(--line)}th{color:var(--soft);font-weight:500}td{overflow-wrap:anywhere}
+svg{width:100%;height:8rem;display:block}.axis{display:flex;flex-wrap:wrap;justify-content:space-between;gap:0 1rem;font-size:.85rem;color:var(--soft)}.scroll{overflow-x:auto}table{border-collapse:collapse;width:100%;font-size:.9rem}
+th,td{text-align:left;padding:.25rem .6rem .25rem 0;border-bottom:1px solid var(--line)}th,td{white-space:nowrap}th{color:var(--soft);font-weight:500}h2,dd,p,li{overflow-wrap:anywhere}
 )css";
 
 std::string escaped(std::string_view text) {
@@ -67,6 +67,13 @@ std::string number(double value) {
   return text;
 }
 
+// Cut, not rounded: 99.999 is not 100.
+std::string hundredths(double value) {
+  char text[40];
+  std::snprintf(text, sizeof text, "%.2f", std::floor(value * 100) / 100);
+  return text;
+}
+
 // The age over time. The scale is that of square roots: minutes can be read beside hours.
 std::string plot(const std::string& source, const std::vector<Sample>& samples, std::int64_t from_us,
                  std::int64_t until_us, std::int64_t objective_s) {
@@ -80,18 +87,20 @@ std::string plot(const std::string& source, const std::vector<Sample>& samples, 
            static_cast<double>(std::max<std::int64_t>(1, until_us - from_us));
   };
   const auto y = [&](std::int64_t age_s) { return kHeight - kHeight * std::sqrt(static_cast<double>(age_s)) / height; };
-  std::string svg = "<svg viewBox=\"0 0 " + std::to_string(kWidth) + " " + std::to_string(kHeight + 18) +
-                    "\" role=\"img\" aria-label=\"age of " + escaped(source) + " over time\">";
+  std::string svg = "<svg viewBox=\"0 0 " + std::to_string(kWidth) + " " + std::to_string(kHeight + 6) +
+                    "\" preserveAspectRatio=\"none\" role=\"img\" aria-label=\"age of " + escaped(source) +
+                    " over time\">";
   const std::string line = number(y(objective_s));
   svg += "<line x1=\"0\" x2=\"" + std::to_string(kWidth) + "\" y1=\"" + line + "\" y2=\"" + line +
-         "\" stroke=\"var(--bad)\" stroke-dasharray=\"4 4\"/>";
-  svg += "<text x=\"4\" y=\"" + number(y(objective_s) - 4) + "\" font-size=\"12\" fill=\"var(--soft)\">objective " +
-         span(objective_s) + "</text>";
+         "\" stroke=\"var(--bad)\" stroke-dasharray=\"4 4\" vector-effect=\"non-scaling-stroke\"/>";
   std::string points;
   std::string marks;
   const auto end_line = [&] {
     if (!points.empty())
-      svg += "<polyline fill=\"none\" stroke=\"var(--plot)\" stroke-width=\"1.5\" points=\"" + points + "\"/>";
+      svg +=
+          "<polyline fill=\"none\" stroke=\"var(--plot)\" stroke-width=\"1.5\" vector-effect=\"non-scaling-stroke\" "
+          "points=\"" +
+          points + "\"/>";
     points.clear();
   };
   std::int64_t last_us = -1;
@@ -124,9 +133,8 @@ std::string plot(const std::string& source, const std::vector<Sample>& samples, 
     points += (points.empty() ? "" : " ") + number(x(oldest->at_us)) + "," + number(y(*oldest->age_s));
   }
   end_line();
-  svg += marks + "<text x=\"0\" y=\"" + std::to_string(kHeight + 16) + "\" font-size=\"12\" fill=\"var(--soft)\">" +
-         minute(from_us) + "</text><text x=\"" + std::to_string(kWidth) + "\" y=\"" + std::to_string(kHeight + 16) +
-         "\" font-size=\"12\" fill=\"var(--soft)\" text-anchor=\"end\">" + minute(until_us) + " UTC</text></svg>";
+  svg += marks + "</svg><div class=\"axis\"><span>" + minute(from_us) + "</span><span>dashed: the objective, " +
+         span(objective_s) + "</span><span>" + minute(until_us) + " UTC</span></div>";
   return svg;
 }
 
@@ -148,7 +156,7 @@ std::string section(const Verdict& verdict, const std::vector<Sample>& samples, 
           fact("loaded", span(verdict.loaded_s));
   if (measured_s > 0) {
     text += fact("time within the objective",
-                 number(100.0 * static_cast<double>(budget.in_s) / static_cast<double>(measured_s)) + " %");
+                 hundredths(100.0 * static_cast<double>(budget.in_s) / static_cast<double>(measured_s)) + " %");
     const std::int64_t left_s = allowed_s - budget.out_s;
     text += fact("error budget left",
                  left_s >= 0 ? span(left_s) + " of " + span(allowed_s) : "overspent by " + span(-left_s),
@@ -168,9 +176,11 @@ std::string section(const Verdict& verdict, const std::vector<Sample>& samples, 
     });
     for (const TableVerdict* table : tables) {
       text += "<tr><td>" + escaped(table->seen.table) + "</td><td>" + escaped(table->seen.state) + "</td><td class=\"" +
-              (table->in ? "in" : "out") + "\">" + span(table->age_s) + "</td><td>" +
-              std::to_string(table->seen.unknown_values) + "</td><td>" + std::to_string(table->seen.quarantined) +
-              "</td></tr>";
+              (!table->age_s ? "soft"
+               : table->in   ? "in"
+                             : "out") +
+              "\">" + span(table->age_s) + "</td><td>" + std::to_string(table->seen.unknown_values) + "</td><td>" +
+              std::to_string(table->seen.quarantined) + "</td></tr>";
     }
     text += "</table></div>";
   }

@@ -75,7 +75,7 @@ TEST(Page, who_is_out_of_time_comes_first_and_the_budget_is_counted_from_the_rec
   EXPECT_NE(page.find("overspent by 6 min"), std::string::npos);
   EXPECT_NE(page.find("<td>not_loaded</td>"), std::string::npos);
   EXPECT_NE(page.find("<polyline"), std::string::npos);
-  EXPECT_NE(page.find("50.0 %"), std::string::npos);
+  EXPECT_NE(page.find("50.00 %"), std::string::npos);
 }
 
 TEST(Page, nothing_in_it_comes_from_elsewhere) {
