@@ -18,7 +18,8 @@ well() {
     'cdc_slot_retained_bytes{source="shop"}' 1000000x1439 'cdc_slot_behind_bytes{source="shop"}' 1000x1439 \
     'cdc_slot_catalog_age_transactions{source="shop"}' 1000x1439 \
     'cdc_table_unknown_values{source="shop",table="public.t"}' 0x1439 'cdc_table_quarantined_values{source="shop",table="public.t"}' 0x1439 \
-    'cdc_load_errors_total{class="refused"}' 0x1439 'cdc_load_errors_total{class="retry"}' 0x1439
+    'cdc_run_exit_code{pipeline="shop"}' 0x1439 'cdc_run_running{pipeline="shop"}' 1x1439 'cdc_run_alive_seconds{pipeline="shop"}' 0+300x1439 \
+    'cdc_fleet_exit_code{pipeline="till"}' 0x1439 'cdc_load_errors_total{class="refused"}' 0x1439 'cdc_load_errors_total{class="retry"}' 0x1439
   for state in none idle active lost; do printf 'cdc_slot_state{source="shop",state="%s"} %s\n' $state "$([[ $state == active ]] && echo 1 || echo 0)x1439"; done
   for state in copying ready history parked doubted; do
     printf 'cdc_table_state{source="shop",table="public.t",state="%s"} %s\n' $state "$([[ $state == ready ]] && echo 1 || echo 0)x1439"
@@ -91,6 +92,13 @@ setup() { cd "$BATS_TEST_TMPDIR" || return; }
   run -0 fires -- "cdc_table_unknown_values$table" '0x1400 3x38'
   run -0 fires CdcQuarantine -- "cdc_table_quarantined_values$table" '0x1438 1x0'
   run -0 fires CdcColumnWithheld -- 'cdc_mask_withheld_total{table="public.t",column="note"}' '_x1438 7x0'
+  run -0 fires CdcPipelineStopped -- 'cdc_run_exit_code{pipeline="shop"}' '0x1438 78x0'
+  run -0 fires CdcPipelineStopped -- 'cdc_fleet_exit_code{pipeline="till"}' '0x1438 64x0'
+  run -0 fires -- 'cdc_run_exit_code{pipeline="shop"}' '0x1438 75x0'
+  run -0 fires -- 'cdc_fleet_exit_code{pipeline="till"}' '0x1438 137x0'
+  run -0 fires CdcPipelineGone -- 'cdc_run_alive_seconds{pipeline="shop"}' '0+300x1434 430200x4'
+  # One that ended is not gone.
+  run -0 fires -- 'cdc_run_alive_seconds{pipeline="shop"}' '0+300x1434 430200x4' 'cdc_run_running{pipeline="shop"}' '1x1434 0x4'
   run -0 fires CdcLoaderStopped -- 'cdc_load_errors_total{class="refused"}' '0x1438 1x0'
   run -0 fires -- 'cdc_load_errors_total{class="retry"}' '0x1438 1x0'
 }

@@ -56,7 +56,7 @@ slot_is_busy() { sql_says t "SELECT active FROM pg_replication_slots WHERE slot_
 
 # Starts cdc-run as a supervisor does; its log is in the file log.
 follow() {
-  cdc-run --config "$PWD/pipeline.ini" 2>log 3>&- &
+  cdc-run --config "$PWD/pipeline.ini" "$@" 2>log 3>&- &
   RUNNER=$!
 }
 # The same with a copy.
@@ -226,6 +226,27 @@ has_chunks() { (($(copied_chunks | wc -l) >= $1)); }
   [[ $stderr == *'err=pipeline_stopped class=refused program=pgcdc-read code=78'* ]]
   run -78 --separate-stderr cdc-run --config pipeline.ini
   [[ $stderr == *'err=pipeline_stopped class=refused program=pgcdc-read code=78'* ]]
+}
+
+@test "its metrics say that it runs, what it tried again and how it ended; of one that was killed, when it was last alive" {
+  given_a_pipeline measured
+  is() { grep -qxF "$1{program=\"cdc-run\",pipeline=\"pipeline\"$2} $3" metrics; }
+  run -0 cdc-run --config pipeline.ini --snapshot --metrics metrics
+  is cdc_run_running '' 0 && is cdc_run_exit_code '' 0
+  follow --metrics metrics
+  wait_until 20 slot_is_busy measured
+  is cdc_run_running '' 1
+  sql "SELECT pg_terminate_backend(active_pid) FROM pg_replication_slots WHERE slot_name = 'measured'" >/dev/null
+  wait_until 20 is cdc_run_retries_total ',of="pgcdc-read"' 1
+  kill -KILL "$RUNNER"
+  ended
+  is cdc_run_running '' 1
+  (($(sed -n 's/^cdc_run_alive_seconds{.*} //p' metrics) > $(date +%s) - 90))
+  wait_until 20 slot_is_free measured
+  pgcdc-slot drop --config pipeline.ini
+  run -78 cdc-run --config pipeline.ini --metrics metrics
+  is cdc_run_running '' 0
+  is cdc_run_exit_code '' 78
 }
 
 @test "a source that does not answer is worth another attempt: 75, and what is staged is loaded all the same" {
