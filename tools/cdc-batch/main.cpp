@@ -1,10 +1,10 @@
 // cdc-batch: command line, spool folder, metrics. Knows the process around the filter.
 // Must not know: what a line means; that is in batch.cpp.
 // Must not know the stream's grammar, nor how a file is cut.
-#include <cstdlib>
 
 #include "base/failure.hpp"
 #include "cdc-batch/batch.hpp"
+#include "io/environment.hpp"
 #include "io/line_reader.hpp"
 #include "logging/event.hpp"
 #include "stage/spool.hpp"
@@ -28,8 +28,7 @@ int main(int argc, char** argv) {
     if (limits.level < 1 || limits.level > 19) {
       throw base::Failure(base::Exit::usage, "bad_value", "--level must be from 1 to 19");
     }
-    const char* temporary = std::getenv("TMPDIR");
-    stage::Spool spool(folder, temporary != nullptr && *temporary != '\0' ? temporary : "/tmp");
+    stage::Spool spool(folder, io::temporary_folder());
     tool::Metrics metrics(command.metrics(), command.name());
     metrics.declare("cdc_batch_epochs_total", "Epochs whose manifest has left.");
     metrics.declare("cdc_batch_rows_total", "Row lines in them, and in copied chunks, by table.");

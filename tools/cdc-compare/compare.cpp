@@ -4,12 +4,12 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <cstdlib>
 #include <memory>
 #include <optional>
 
 #include "cdc-compare/outcome.hpp"
 #include "engine/open.hpp"
+#include "io/environment.hpp"
 #include "io/line_writer.hpp"
 #include "stage/names.hpp"
 #include "stage/store.hpp"
@@ -24,22 +24,17 @@ using base::Failure;
 
 constexpr int kBusyMs = 30'000;
 
-std::optional<std::string> variable(const char* name) {
-  const char* value = std::getenv(name);
-  return value == nullptr ? std::nullopt : std::optional<std::string>(value);
-}
-
 std::unique_ptr<engine::Database> open(const Options& options, const engine::Address& address) {
   engine::Landing landing;
   landing.folder = stage::encode_name(options.source) + "/net";
-  landing.spool = variable("TMPDIR").value_or("/tmp");
+  landing.spool = io::temporary_folder();
   if (address.kind == engine::Kind::snowflake) {
     if (options.stage.empty())
       throw Failure(Exit::usage, "missing_option", "rows reach Snowflake through a stage: --stage");
     const std::shared_ptr<stage::Store> store = stage::open_store(options.stage, false);
     landing.place = [store](const std::string& path, const std::string& name) { store->place(path, name); };
   }
-  auto database = engine::open(address, options.source, kBusyMs, false, variable, landing);
+  auto database = engine::open(address, options.source, kBusyMs, false, io::variable, landing);
   const auto names = database ? database->names() : std::vector<std::string>();
   if (std::find(names.begin(), names.end(), "_cdc_format") == names.end()) {
     throw Failure(Exit::retry, "not_there_yet", "nothing has been loaded into the warehouse yet");
@@ -65,7 +60,7 @@ Exit compare(const Options& options) {
   const engine::Address reference_address = engine::parse_address(options.reference);
   std::unique_ptr<engine::Database> reference;
   if (reference_address.kind == engine::Kind::sqlite)
-    reference = engine::open(reference_address, options.source, kBusyMs, false, variable, {});
+    reference = engine::open(reference_address, options.source, kBusyMs, false, io::variable, {});
   if (!reference) throw Failure(Exit::usage, "no_reference", "--reference names no warehouse in SQLite");
   const std::unique_ptr<engine::Database> database = open(options, address);
   const warehouse::State there(*reference, options.source);

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "engine/probe.hpp"
+#include "io/environment.hpp"
 #include "io/line_writer.hpp"
 #include "stage/log.hpp"
 #include "stage/names.hpp"
@@ -30,7 +31,7 @@ base::Exit check(const Options& options) {
       return "cluster " + identity->system_id + ", database " + identity->database;
     });
   }
-  engine::probe(verdicts, address, options.source, kBusyMs, variable,
+  engine::probe(verdicts, address, options.source, kBusyMs, io::variable,
                 identity ? stage::source_object(options.source) : "");
   std::string text;
   for (const engine::Verdict& verdict : verdicts) {

@@ -3,11 +3,11 @@
 #include "cdc-load/options.hpp"
 
 #include <array>
-#include <cstdlib>
 #include <optional>
 
 #include "base/time.hpp"
 #include "engine/open.hpp"
+#include "io/environment.hpp"
 #include "stage/names.hpp"
 
 namespace cdc_load {
@@ -49,15 +49,10 @@ void check_options(const Options& options) {
   }
 }
 
-std::optional<std::string> variable(const char* name) {
-  const char* value = std::getenv(name);
-  return value == nullptr ? std::nullopt : std::optional<std::string>(value);
-}
-
 engine::Landing landing_of(const Options& options) {
   engine::Landing landing;
   landing.folder = stage::encode_name(options.source) + "/net";
-  landing.spool = variable("TMPDIR").value_or("/tmp");
+  landing.spool = io::temporary_folder();
   return landing;
 }
 
@@ -65,7 +60,7 @@ std::unique_ptr<engine::Database> open_warehouse(const Options& options, bool cr
                                                  const std::shared_ptr<stage::Store>& store) {
   engine::Landing landing = landing_of(options);
   if (store) landing.place = [store](const std::string& path, const std::string& name) { store->place(path, name); };
-  return engine::open(engine::parse_address(options.warehouse), options.source, kBusyMs, create, variable, landing);
+  return engine::open(engine::parse_address(options.warehouse), options.source, kBusyMs, create, io::variable, landing);
 }
 
 Report::Report(tool::Metrics& metrics) : metrics_(metrics) {

@@ -36,8 +36,6 @@ struct Options {
 /// Words that do not go together, and numbers out of range. err  usage/bad_option, usage/bad_value
 void check_options(const Options& options);
 
-/// The value of an environment variable.
-[[nodiscard]] std::optional<std::string> variable(const char* name);
 /// Where rows in bulk are named and made; nothing places them yet.
 [[nodiscard]] engine::Landing landing_of(const Options& options);
 

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "engine/open.hpp"
+#include "io/environment.hpp"
 #include "io/line_writer.hpp"
 #include "stage/store.hpp"
 #include "tool/filter.hpp"
@@ -27,7 +28,7 @@ void print_dbt(const Options& options, io::LineWriter& out) {
   const std::unique_ptr<engine::Database> database = open_warehouse(options, false);
   if (!database) return;
   const warehouse::State state(*database, options.source);
-  const engine::Place place = engine::place_of(engine::parse_address(options.warehouse), options.source, variable);
+  const engine::Place place = engine::place_of(engine::parse_address(options.warehouse), options.source, io::variable);
   out.buffer() += warehouse::dbt_sources(warehouse::dialect_of(database->kind()), options.source,
                                          {place.database, place.schema}, state.tables());
   out.lines_added();
@@ -37,7 +38,7 @@ void print_sql(const Options& options, io::LineWriter& out) {
   const std::unique_ptr<stage::Store> store = stage::open_store(options.stage, false);
   const auto identity = stage::Log::identity(*store, options.source);
   stage::Log log(*store, options.source, identity ? identity->era : 0);
-  const auto database = engine::open_printed(engine::parse_address(options.warehouse), options.source, variable,
+  const auto database = engine::open_printed(engine::parse_address(options.warehouse), options.source, io::variable,
                                              landing_of(options), [&](const std::string& line) { out.line(line); });
   warehouse::LoaderOptions wanted;
   wanted.history = options.history;

@@ -1,10 +1,10 @@
 // cdc-stage-put: command line, the ack file, metrics. Knows the process around the writer.
 // Must not know: when something is durable; put.cpp says so.
 // Must not know the log's rules: where it ends, and what to do about gaps and overlaps.
-#include <cstdlib>
 
 #include "cdc-stage-put/put.hpp"
 #include "cdc-stage-put/report.hpp"
+#include "io/environment.hpp"
 #include "io/file.hpp"
 #include "io/line_reader.hpp"
 #include "stage/store.hpp"
@@ -36,11 +36,10 @@ int main(int argc, char** argv) {
     }
     const auto store = stage::open_store(stage, true);
     if (single_writer) store->trust_single_writer();
-    const char* temporary = std::getenv("TMPDIR");
     tool::Metrics metrics(command.metrics(), command.name());
     cdc_stage_put::Report report(metrics);
-    cdc_stage_put::Put put(*store, temporary != nullptr && *temporary != '\0' ? temporary : "/tmp",
-                           stage::is_remote(stage) ? parallel : 1, [&] { return stage::open_store(stage, false); });
+    cdc_stage_put::Put put(*store, io::temporary_folder(), stage::is_remote(stage) ? parallel : 1,
+                           [&] { return stage::open_store(stage, false); });
     put.on_source = [] { io::narrow_pipe(0); };
     put.on_durable = [&](base::Lsn to, const std::string& run) {
       if (!ack.empty()) io::replace_file(ack, base::format(to) + " " + run + "\n");

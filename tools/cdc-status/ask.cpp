@@ -1,10 +1,9 @@
 // cdc-status: asks a pipeline's three ends. Each has its own time to answer, so that one that hangs keeps no other from being told.
 #include "cdc-status/ask.hpp"
 
-#include <cstdlib>
-
 #include "base/failure.hpp"
 #include "engine/open.hpp"
+#include "io/environment.hpp"
 #include "pg/slot.hpp"
 #include "stage/log.hpp"
 
@@ -13,11 +12,6 @@ namespace {
 
 constexpr std::int64_t kPatienceMs = 20'000;
 constexpr int kBusyMs = 10'000;  // a DuckDB file is open in its loader for as long as that loads
-
-std::optional<std::string> variable(const char* name) {
-  const char* value = std::getenv(name);
-  return value == nullptr ? std::nullopt : std::optional<std::string>(value);
-}
 
 SourceSeen ask_source(const Pipeline& pipeline) {
   pg::Connection session = pg::Connection::open(pipeline.dsn, pg::Mode::plain, "cdc-status");
@@ -63,7 +57,7 @@ std::optional<StageSeen> ask_stage(const Pipeline& pipeline) {
 WarehouseSeen ask_warehouse(const Pipeline& pipeline) {
   WarehouseSeen seen;
   const auto database =
-      engine::open(engine::parse_address(pipeline.warehouse), pipeline.source, kBusyMs, false, variable, {});
+      engine::open(engine::parse_address(pipeline.warehouse), pipeline.source, kBusyMs, false, io::variable, {});
   if (!database) return seen;
   bool ours = false;
   for (const std::string& name : database->names()) ours = ours || name == "_cdc_freshness";

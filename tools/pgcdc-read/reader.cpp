@@ -8,13 +8,13 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <cstdlib>
 #include <ctime>
 #include <map>
 #include <memory>
 #include <optional>
 
 #include "crypto/digest.hpp"
+#include "io/environment.hpp"
 #include "io/line_reader.hpp"
 #include "io/line_writer.hpp"
 #include "logging/event.hpp"
@@ -79,8 +79,7 @@ std::optional<Lsn> position_option(const std::string& text, const char* option, 
 
 std::string spool_folder(const std::string& asked) {
   if (!asked.empty()) return asked;
-  const char* temporary = std::getenv("TMPDIR");
-  return temporary != nullptr && *temporary != '\0' ? temporary : "/var/tmp";
+  return io::temporary_folder("/var/tmp");
 }
 
 void pause_ms(int duration_ms) { static_cast<void>(poll(nullptr, 0, duration_ms)); }

@@ -6,10 +6,10 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <cstdlib>
 #include <filesystem>
 
 #include "base/failure.hpp"
+#include "io/environment.hpp"
 #include "io/file.hpp"
 #include "stage/az.hpp"
 #include "stage/gs.hpp"
@@ -131,13 +131,9 @@ bool is_remote(const std::string& stage) {
 }
 
 std::unique_ptr<Store> open_store(const std::string& stage, bool create) {
-  const auto variable = [](const char* name) {
-    const char* value = std::getenv(name);
-    return value == nullptr ? std::nullopt : std::optional<std::string>(value);
-  };
-  if (stage.starts_with("s3://")) return make_s3_store(stage, s3_account(variable));
-  if (stage.starts_with("az://")) return make_az_store(stage, az_account(variable));
-  if (stage.starts_with("gs://")) return make_gs_store(stage, gs_account(variable));
+  if (stage.starts_with("s3://")) return make_s3_store(stage, s3_account(io::variable));
+  if (stage.starts_with("az://")) return make_az_store(stage, az_account(io::variable));
+  if (stage.starts_with("gs://")) return make_gs_store(stage, gs_account(io::variable));
   std::string folder = stage;
   const std::size_t scheme = stage.find("://");
   if (scheme != std::string::npos) {
