@@ -118,6 +118,7 @@ TEST_F(Commands, AFilterWritesWhatWasGoodBeforeTheBadLine) {
 }
 
 TEST(MetricsText, SaysHelpAndTypeOnce) {
+  Metrics::name_pipeline("");
   Metrics metrics("", "cdc-test");
   metrics.declare("cdc_rows_total", "Rows seen");
   metrics.add("cdc_rows_total", "table=\"public.a\"", 2);
@@ -128,6 +129,16 @@ TEST(MetricsText, SaysHelpAndTypeOnce) {
             "gauge\ncdc_last_seconds{program=\"cdc-test\"} 1.5\n"
             "# HELP cdc_rows_total Rows seen\n# TYPE cdc_rows_total counter\n"
             "cdc_rows_total{program=\"cdc-test\",table=\"public.a\"} 3\n");
+}
+
+TEST(Metrics, those_of_a_pipeline_bear_its_name) {
+  tool::Metrics::name_pipeline("/etc/pgcdc/sh\"op.ini");
+  tool::Metrics metrics("", "cdc-test");
+  metrics.set("cdc_last_seconds", "", 1);
+  metrics.set("cdc_rows_total", tool::label("table", "public.a"), 3);
+  EXPECT_NE(metrics.text().find("cdc_last_seconds{program=\"cdc-test\",pipeline=\"sh\\\"op\"} 1\n"), std::string::npos);
+  EXPECT_NE(metrics.text().find("cdc_rows_total{program=\"cdc-test\",pipeline=\"sh\\\"op\",table=\"public.a\"} 3\n"),
+            std::string::npos);
 }
 
 }  // namespace

@@ -17,6 +17,7 @@
 #include "io/file.hpp"
 #include "io/line_writer.hpp"
 #include "logging/event.hpp"
+#include "tool/metrics.hpp"
 #include "tool/pipeline_file.hpp"
 
 namespace tool {
@@ -262,6 +263,7 @@ Exit run(int argc, char** argv, Command& command, const std::function<Exit()>& b
     settle(parts.options, file, parts.name);
     if (chosen != nullptr) settle(chosen->parts_->options, file, parts.name);
     logging::init(parts.name, parts.verbose);
+    if (!parts.config.empty()) Metrics::name_pipeline(parts.config);
     return chosen != nullptr ? chosen->parts_->body() : body();
   } catch (const Failure& failure) {
     return report(failure);

@@ -21,7 +21,21 @@ std::string label(std::string_view name, std::string_view value) {
   return text += '"';
 }
 
-Metrics::Metrics(std::string path, std::string_view program) : path_(std::move(path)), program_(program) {}
+namespace {
+std::string& pipeline_label() {
+  static std::string label;
+  return label;
+}
+}  // namespace
+
+Metrics::Metrics(std::string path, std::string_view program)
+    : path_(std::move(path)), labels_(label("program", program) + pipeline_label()) {}
+
+void Metrics::name_pipeline(std::string_view file) {
+  file.remove_prefix(file.rfind('/') + 1);
+  if (file.ends_with(".ini")) file.remove_suffix(4);
+  pipeline_label() = file.empty() ? "" : "," + label("pipeline", file);
+}
 
 void Metrics::declare(std::string_view name, std::string_view help) {
   help_.insert_or_assign(std::string(name), std::string(help));
@@ -51,7 +65,7 @@ std::string Metrics::text() const {
       char number[32];
       std::snprintf(number, sizeof number, std::floor(value) == value && std::fabs(value) < 1e15 ? "%.0f" : "%.15g",
                     value);
-      text += name + "{program=\"" + program_ + "\"" + (labels.empty() ? "" : "," + labels) + "} " + number + "\n";
+      text += name + "{" + labels_ + (labels.empty() ? "" : "," + labels) + "} " + number + "\n";
     }
   }
   return text;

@@ -17,6 +17,10 @@ class Metrics {
   /// in   path  where write() puts the file; empty = nowhere
   Metrics(std::string path, std::string_view program);
 
+  /// Whose programs these are: all metrics made from here on bear it as a label, so that those of several pipelines can lie in one folder.
+  /// in  file  the pipeline file; its name without `.ini` is the pipeline's; empty: none's
+  static void name_pipeline(std::string_view file);
+
   /// Adds to a counter (created at 0). in  name `cdc_mask_rows_total`; labels `table="public.users"` or empty
   void add(std::string_view name, std::string_view labels, double by = 1);
   void set(std::string_view name, std::string_view labels, double value);
@@ -31,7 +35,7 @@ class Metrics {
 
  private:
   std::string path_;
-  std::string program_;
+  std::string labels_;  // that all bear
   std::map<std::string, std::string, std::less<>> help_;
   std::map<std::string, std::map<std::string, double, std::less<>>, std::less<>> values_;
   std::int64_t last_write_ms_ = -15'000;
