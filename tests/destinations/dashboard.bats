@@ -31,6 +31,7 @@ free_port() {
 }
 # The number of series that a query gives now.
 series() { curl -fsS "http://127.0.0.1:$port/api/v1/query" --data-urlencode "query=$1" | jq '.data.result | length'; }
+exported() { curl -fsS "http://127.0.0.1:$exporter/metrics"; }
 has_series() { (($(series "$1") > 0)); }
 
 @test "every query of the dashboard has an answer, and an alert fires where it should" {
@@ -77,5 +78,5 @@ has_series() { (($(series "$1") > 0)); }
   wait_until 40 has_series 'ALERTS{alertname="CdcColumnWithheld",alertstate="firing"}'
   [[ $(series 'ALERTS{alertstate="firing",alertname!="CdcColumnWithheld"}') == 0 ]]
   # node_exporter has read every file.
-  [[ $(curl -fsS "http://127.0.0.1:$exporter/metrics" | sed -n 's/^node_textfile_scrape_error //p') == 0 ]]
+  [[ $(exported | sed -n 's/^node_textfile_scrape_error //p') == 0 ]]
 }
