@@ -114,6 +114,22 @@ finds() {
   [[ $output == *'NOT COMPARED: column s'* ]]
 }
 
+@test "what the pins hold back is held back from the copy too, and they learn nothing from it" {
+  given
+  sed -i "s|^clear = green|&\npins = $PWD/pins|" "$DIR/pipeline.ini"
+  sql "UPDATE t SET s = 'pinned'" >/dev/null
+  pipeline_pass "$DIR"
+  running
+  cp pins before
+  run -0 verify public.t
+  cmp pins before
+  # The name is kept, the column is another: the policy alone would let it through.
+  sql 'ALTER TABLE t DROP COLUMN s' 'ALTER TABLE t ADD COLUMN s text' "UPDATE t SET s = 'another'" >/dev/null
+  run -0 verify public.t
+  [[ $output == *err=withheld*column=s* ]]
+  cmp pins before
+}
+
 @test "a warehouse that does not come as far is 75, one without the table is a no, and nothing to compare is a no" {
   given
   sql "UPDATE t SET s = 'later'" >/dev/null
