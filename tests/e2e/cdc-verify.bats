@@ -126,7 +126,7 @@ finds() {
   # The name is kept, the column is another: the policy alone would let it through.
   sql 'ALTER TABLE t DROP COLUMN s' 'ALTER TABLE t ADD COLUMN s text' "UPDATE t SET s = 'another'" >/dev/null
   run -0 verify public.t
-  [[ $output == *err=withheld*column=s* ]]
+  [[ $output == *err=repinned*column=s* ]]
   cmp pins before
 }
 
