@@ -46,7 +46,7 @@ given() {
   sql "UPDATE t SET s = 'changed' WHERE id % 5 = 0" 'DELETE FROM t WHERE id % 11 = 0' "UPDATE \"Odd \"\"T\" SET v = 'y' WHERE code = 'c3'" "UPDATE t SET id = 2000 WHERE id = 7" >/dev/null
   pipeline_pass "$DIR"
 }
-verify() { cdc-verify --config "$DIR/pipeline.ini" --wait-seconds 20 "$@"; }
+verify() { cdc-verify --config "$DIR/pipeline.ini" --wait-seconds 60 "$@"; }
 spoil() { sqlite3 -batch -cmd '.timeout 10000' "$DIR/warehouse.db" "$1"; }
 # in  TABLE FILTER VALUE   of cdc-verify's JSON
 finds() {

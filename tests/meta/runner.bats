@@ -46,6 +46,16 @@ closing_line_is() { [[ ${lines[-1]} == "$1" ]]; }
   closing_line_is "0 passed, 1 failed, 0 skipped"
 }
 
+@test "a bats file that would begin too late is not run, is told, and counts as skipped" {
+  program bin/bats 'echo 1..1' 'echo ok 1 one'
+  touch tests/e2e/x.bats
+  LATEST_S=-1 run -0 tests/run e2e
+  [[ $output == *'x.bats was not run: '* ]]
+  closing_line_is "0 passed, 0 failed, 1 skipped"
+  LATEST_S=600 run -0 tests/run e2e
+  closing_line_is "1 passed, 0 failed, 0 skipped"
+}
+
 @test "a suite without any test counts as failed" {
   run -1 tests/run fault
   closing_line_is "0 passed, 1 failed, 0 skipped"
