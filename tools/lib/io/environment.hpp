@@ -1,4 +1,5 @@
-// io: what the process was given by whoever started it. Knows the environment; must not know which variable means what.
+// io: what the process was given by whoever started it. Knows the environment.
+// Must not know which variable means what.
 #pragma once
 
 #include <optional>
