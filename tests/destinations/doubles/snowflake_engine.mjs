@@ -49,7 +49,7 @@ export class Engine {
     const engine = Object.assign(new Engine(), options, { loaded: new Set(), last: Promise.resolve() });
     await load_parser(options.packages);
     const { DuckDBInstance } = createRequire(`${options.packages}/`)('@duckdb/node-api');
-    engine.instance = await DuckDBInstance.create(':memory:', { threads: '2', memory_limit: '1GB' });
+    engine.instance = await DuckDBInstance.create(':memory:', { threads: '2', memory_limit: '1GB', temp_directory: path.join(options.folder, 'spill') });
     const connection = await engine.instance.connect();
     for (const name of options.databases) {
       const file = path.join(options.folder, `${Buffer.from(name).toString('hex')}.duckdb`);
