@@ -1,7 +1,7 @@
 # The commands of this project; `make help` lists them. Each installs from Debian what it needs and does not find.
 # Knows: which script or build does what. Must not: hold a list of sources, tools or tests; CMake and the tests find those.
 .DEFAULT_GOAL := all
-.PHONY: all demo demo-clean test test-matrix test-destinations test-all bench install deb lint clean help
+.PHONY: all demo demo-clean test test-matrix test-destinations test-all soak soak-short soak-build bench install deb lint clean help
 
 PREFIX ?= /usr/local
 DESTDIR ?=
@@ -37,6 +37,22 @@ test-destinations: ## object stores and warehouses: Ceph, azurite, doubles of Go
 test-all: ## every suite, the matrix and the destinations, three quarters of an hour
 	@scripts/install-packages matrix destinations
 	@JOBS=$(JOBS) tests/run all destinations matrix
+
+# The programs, and the one of the tests that makes a bucket; not all tests.
+soak-build:
+	@mkdir -p build
+	@cmake -S . -B build -G Ninja -DPGCDC_TESTS=ON $(LAUNCHER) >build/configure.log 2>&1 || { cat build/configure.log; exit 75; }
+	@ninja --quiet -C build -j $(JOBS) $(notdir $(patsubst %/main.cpp,%,$(wildcard tools/*/main.cpp))) s3-bucket preload-clock
+
+soak: ## a simulated month of two pipelines, unattended: 720 faults, about an hour; writes tests/bench/soak.tsv and soak.png
+	@scripts/install-packages soak
+	@$(MAKE) --no-print-directory soak-build
+	@tests/fault/soak --hours 720 --figures tests/bench/soak.tsv --picture tests/bench/soak.png
+
+soak-short: ## the same for two days, every fault at least once: minutes
+	@scripts/install-packages test
+	@$(MAKE) --no-print-directory soak-build
+	@tests/fault/soak
 
 bench: ## measure against pg_recvlogical, append to tests/bench/results.tsv
 	@scripts/install-packages bench

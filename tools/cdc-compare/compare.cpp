@@ -10,11 +10,13 @@
 #include "cdc-compare/outcome.hpp"
 #include "engine/open.hpp"
 #include "io/environment.hpp"
+#include "io/file.hpp"
 #include "io/line_writer.hpp"
 #include "stage/names.hpp"
 #include "stage/store.hpp"
 #include "warehouse/comparison.hpp"
 #include "warehouse/state.hpp"
+#include "warehouse/unknown.hpp"
 
 namespace cdc_compare {
 namespace {
@@ -57,6 +59,8 @@ Copied copied(engine::Database& reference, const std::string& table) {
 
 Exit compare(const Options& options) {
   const engine::Address address = engine::parse_address(options.warehouse);
+  const std::optional<base::Part> part = base::parse_part(options.part);
+  if (!options.part.empty() && !part) throw Failure(Exit::usage, "bad_value", "--part is K/N, the K-th of N parts");
   const engine::Address reference_address = engine::parse_address(options.reference);
   std::unique_ptr<engine::Database> reference;
   if (reference_address.kind == engine::Kind::sqlite)
@@ -68,6 +72,9 @@ Exit compare(const Options& options) {
   if (!options.json) {
     io::write_all(STDOUT_FILENO, text_head());
   }
+  // Whoever reads again wants to know all of them.
+  const std::uint64_t most = options.again.empty() ? options.suspects : warehouse::kMostKeys;
+  std::string again;
   bool equal = true;
   std::size_t compared_tables = 0;
   for (const auto& [name, table] : there.tables()) {
@@ -87,12 +94,16 @@ Exit compare(const Options& options) {
     } else if (mine == nullptr) {
       compared.trouble = "it is not in the warehouse";
     } else {
-      compared = warehouse::compare(*reference, table, whole.copy, *database, *mine, options.suspects);
+      compared = warehouse::compare(*reference, table, whole.copy, *database, *mine, most, part);
     }
+    for (const std::string& line : warehouse::to_read_again(table, compared)) again += line + "\n";
+    if (!options.again.empty() && compared.suspects.size() > options.suspects)
+      compared.suspects.resize(options.suspects);
     io::write_all(STDOUT_FILENO, options.json ? as_json(name, compared, whole) : as_text(name, compared));
     equal = equal && compared.is_equal();
     ++compared_tables;
   }
+  if (!options.again.empty()) io::replace_file(options.again, again);
   return equal && compared_tables > 0 && compared_tables >= options.tables.size() ? Exit::done : Exit::no;
 }
 

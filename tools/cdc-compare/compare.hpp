@@ -16,6 +16,8 @@ struct Options {
   std::string warehouse;
   std::string stage;
   std::uint64_t suspects = 10;
+  std::string part;   ///< `K/N`: the copy is of that part; empty: of all rows
+  std::string again;  ///< file for what is to be read again; empty: none
   bool json = false;
   std::vector<std::string> tables;
 };

@@ -16,6 +16,12 @@ int main(int argc, char** argv) {
       .required();
   command.text("stage", "FOLDER", options.stage, "Stage through which rows reach Snowflake");
   command.number("suspects", "N", options.suspects, "Rows of a table that are not equal and are named by their keys");
+  command
+      .text("part", "K/N", options.part, "The copy is of the K-th of N parts of each table, as pgcdc-snapshot makes it")
+      .by_hand();
+  command
+      .text("again", "FILE", options.again, "Write what is to be read again to this file, for pgcdc-snapshot --unknown")
+      .by_hand();
   command.flag("json", options.json, "Print one JSON object a line for each table");
   command.words("TABLE", options.tables, 0, 100'000,
                 "Tables to compare, as the stream writes them; default: those of the reference");

@@ -6,6 +6,12 @@
 namespace cdc_compare {
 namespace {
 
+std::string joined(const std::vector<std::string>& key) {
+  std::string text;
+  for (const std::string& part : key) text += (&part == &key.front() ? "" : ",") + part;
+  return text;
+}
+
 constexpr std::size_t kNameWidth = 34;
 constexpr std::size_t kNumberWidth = 10;
 
@@ -31,7 +37,7 @@ std::string as_text(const std::string& table, const warehouse::Compared& compare
           : compared.trouble.empty() ? "  DIFFERENT\n"
                                      : "  NOT COMPARED: " + compared.trouble + "\n";
   for (const warehouse::Suspect& suspect : compared.suspects)
-    text += "    " + suspect.verdict + ": " + suspect.key + "\n";
+    text += "    " + suspect.verdict + ": " + joined(suspect.key) + "\n";
   return text;
 }
 
@@ -51,7 +57,7 @@ std::string as_json(const std::string& table, const warehouse::Compared& compare
   for (const warehouse::Suspect& suspect : compared.suspects) {
     keys += keys.size() > 1 ? "," : "";
     json::ObjectWriter one(keys);
-    one.text("verdict", suspect.verdict).text("key", suspect.key).close();
+    one.text("verdict", suspect.verdict).text("key", joined(suspect.key)).close();
   }
   object.raw("suspects", keys + "]").text("trouble", compared.trouble);
   object.close();

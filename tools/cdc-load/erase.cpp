@@ -23,21 +23,28 @@ using base::Failure;
 // Objects with rows of these tables, of epochs and of copies.
 void list_objects(const Options& options, const std::set<std::string>& tables, std::string& text) {
   const auto store = stage::open_store(options.stage, false);
-  const auto identity = stage::Log::identity(*store, options.source);
-  if (!identity) return;
-  stage::Log log(*store, options.source, identity->era);
+  const auto newest = stage::Log::identity(*store, options.source);
+  if (!newest) return;
+  stage::Log log(*store, options.source, newest->era);
   const auto list = [&](const std::vector<stage::FileEntry>& files) {
     for (const stage::FileEntry& file : files) {
       if (tables.contains(file.table)) text += "stage\t" + log.full_name(file.object) + "\n";
     }
   };
-  for (auto at = log.start(); at;) {
-    const auto stored = log.next(*at);
-    if (!stored) break;
-    list(stored->epoch.files);
-    at = stored->epoch.to;
+  // What a source said in an earlier era lies there still.
+  for (std::uint64_t era = 0; era <= newest->era; ++era) {
+    if (!stage::Log::identity(*store, options.source, era)) continue;
+    log.use_era(era);
+    for (auto at = log.start(); at;) {
+      // Of an emptied epoch nothing is left that could hold rows.
+      auto stored = log.at(*at);
+      if (!stored) stored = log.next(*at);
+      if (!stored) break;
+      list(stored->epoch.files);
+      at = stored->epoch.to;
+    }
+    for (const std::string& object : log.chunks()) list(log.chunk(object).files);
   }
-  for (const std::string& object : log.chunks()) list(log.chunk(object).files);
 }
 
 }  // namespace

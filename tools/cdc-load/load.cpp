@@ -7,10 +7,12 @@
 #include <optional>
 
 #include "engine/open.hpp"
+#include "io/environment.hpp"
 #include "stage/read_ahead.hpp"
 #include "stage/store.hpp"
 #include "tool/filter.hpp"
 #include "warehouse/loader.hpp"
+#include "warehouse/unite.hpp"
 
 namespace cdc_load {
 namespace {
@@ -31,13 +33,24 @@ warehouse::Standing pass(const Options& options, const std::shared_ptr<stage::St
   stage::Log log(stage, options.source, identity ? identity->era : 0);
   const auto database = open_warehouse(options, true, store);
   warehouse::LoaderOptions wanted;
+  wanted.begin_kept = options.begin_kept;
   wanted.history = options.history;
+  std::optional<warehouse::Unite> unite;
+  if (!options.unite.empty()) {
+    const engine::Place place =
+        engine::place_of(engine::parse_address(options.warehouse), options.source, io::variable);
+    unite.emplace(*database,
+                  warehouse::UniteOptions{options.source, place.schema, options.unite, options.unite_ids == "shared"});
+    wanted.unite = &*unite;
+  }
   warehouse::Loader loader(log, *database, wanted, tool::wall_us, tool::stop_asked);
   report.begin();
   loader.run([&](const warehouse::Totals& totals) {
     report.add(totals);
+    if (unite && unite->waits()) unite->settle(loader.state());
     metrics.write_at_intervals(tool::steady_ms());
   });
+  if (unite) unite->settle(loader.state());
   report.finish(loader.totals(), loader.state(), tool::wall_us());
   metrics.write();
   return loader.standing();

@@ -5,6 +5,7 @@
 #include "cdc-load/load.hpp"
 #include "cdc-load/options.hpp"
 #include "cdc-load/print.hpp"
+#include "cdc-load/purge.hpp"
 #include "tool/command.hpp"
 #include "tool/metrics.hpp"
 
@@ -22,14 +23,25 @@ int main(int argc, char** argv) {
             "Warehouse: sqlite:FILE, duckdb:FILE, postgresql://... or snowflake://...")
       .required();
   command.flag("history", options.history, "Keep every version of every row too");
+  command.text("unite", "SCHEMA", options.unite,
+               "Keep views over all sources of the database that say so too, in this schema");
+  command.text(
+      "unite-ids", "WHOSE", options.unite_ids,
+      "own: each source numbers its rows by itself; shared: a row that moves from one to another keeps its key");
   command.flag("once", options.once, "Load everything that is there, then end (the default)");
   command.flag("follow", options.follow, "Load everything that is there, then look again and again, until SIGTERM");
   command.number("poll-seconds", "N", options.poll_s, "How long --follow waits before it looks again");
+  command.flag("begin-kept", options.begin_kept,
+               "Where the stage's beginning was removed, an empty warehouse begins with what is still there");
   command.text("print", "WHAT", options.print,
-               "Load nothing; print `unknown`: keys of rows with values that have not arrived, for pgcdc-snapshot "
-               "--unknown; `dbt`: a sources file; `sql`: what an empty warehouse would be told");
+               "Load nothing; print `unknown`: rows and tables that are to be read again, for pgcdc-snapshot "
+               "--unknown; `position`: how far the warehouse is; `dbt`: a sources file; `sql`: what an empty warehouse "
+               "would be told");
   command.text("erase", "FILE", options.erase,
                "Load nothing; take out what cdc-policy diff says is to be there no longer, or a person");
+  command.flag("purge", options.purge, "Load nothing; take out rows that have been gone for longer than they are kept");
+  command.number("keep-deleted-days", "N", options.keep_deleted_days,
+                 "For --purge: how long a row that is gone stays, marked as deleted; 0, the default: for ever");
   command.flag("check", options.check,
                "Load nothing; try out stage and warehouse, leave nothing behind, say what is amiss");
 
@@ -39,6 +51,7 @@ int main(int argc, char** argv) {
     if (!options.erase.empty()) return cdc_load::erase(options);
     if (options.check) return cdc_load::check(options);
     tool::Metrics metrics(command.metrics(), command.name());
+    if (options.purge) return cdc_load::purge(options, metrics);
     return cdc_load::load(options, metrics);
   });
 }

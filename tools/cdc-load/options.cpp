@@ -42,6 +42,21 @@ void check_options(const Options& options) {
   exclude(prints && erases, "--print and --erase");
   exclude(prints && options.check, "--print and --check");
   exclude(erases && options.check, "--erase and --check");
+  if (options.unite_ids != "own" && options.unite_ids != "shared") {
+    throw base::Failure(base::Exit::usage, "bad_value", "--unite-ids is own or shared");
+  }
+  if (!options.unite.empty() && engine::parse_address(options.warehouse).kind == engine::Kind::sqlite) {
+    throw base::Failure(base::Exit::usage, "bad_option",
+                        "--unite: a file of SQLite's holds one source; ATTACH several in one session");
+  }
+  exclude(options.purge && (prints || erases || options.check || options.follow),
+          "--purge and --print, --erase, --check, --follow");
+  // A hundred years; more would lie before the beginning of time.
+  if (options.keep_deleted_days > 36'500) {
+    throw base::Failure(base::Exit::usage, "bad_value", "--keep-deleted-days is a number from 0 to 36500");
+  }
+  exclude(options.begin_kept && (prints || erases || options.check || options.purge),
+          "--begin-kept and --print, --erase, --check, --purge");
   exclude(options.once && options.follow, "--once and --follow");
   exclude(options.follow && (prints || erases || options.check), "--follow and --print, --erase, --check");
   if (options.poll_s < 1 || options.poll_s > 86'400) {
@@ -75,6 +90,8 @@ Report::Report(tool::Metrics& metrics) : metrics_(metrics) {
   metrics_.declare("cdc_load_last_success_seconds", "Time of the last run that loaded everything (Unix time).");
   metrics_.declare("cdc_load_applied_lsn_bytes", "Position of the warehouse in the source's log.");
   metrics_.declare("cdc_load_tables", "Tables in each state.");
+  metrics_.declare("cdc_load_purged_rows_total", "Rows taken out that had been gone for longer than they are kept.");
+  metrics_.declare("cdc_load_purge_last_success_seconds", "Time of the last purge that went through (Unix time).");
   metrics_.declare("cdc_load_unknown_values", "Values that have not arrived yet.");
   metrics_.declare("cdc_load_quarantined_values", "Values and rows in quarantine.");
 }
@@ -103,6 +120,14 @@ void Report::failed(const base::Failure& failure) {
 }
 
 void Report::nothing_new(std::int64_t now_us) { metrics_.set("cdc_load_last_success_seconds", "", seconds_of(now_us)); }
+
+void Report::purged(std::string_view table, std::int64_t rows) {
+  metrics_.add("cdc_load_purged_rows_total", label_of(table), static_cast<double>(rows));
+}
+
+void Report::finish_purge(std::int64_t now_us) {
+  metrics_.set("cdc_load_purge_last_success_seconds", "", seconds_of(now_us));
+}
 
 void Report::finish(const warehouse::Totals& totals, warehouse::State& state, std::int64_t now_us) {
   add(totals);

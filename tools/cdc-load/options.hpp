@@ -25,10 +25,15 @@ struct Options {
   std::string source;
   std::string warehouse;
   bool history = false;
-  std::string print;   ///< what to print instead of loading; empty: load
-  std::string erase;   ///< a file that names what to take out instead of loading; empty: load
-  bool check = false;  ///< say whether loading would work instead of loading
-  bool once = false;   ///< load what is there, then end: what is done when nothing is said
+  std::string print;                    ///< what to print instead of loading; empty: load
+  std::string erase;                    ///< a file that names what to take out instead of loading; empty: load
+  bool purge = false;                   ///< take out rows that are gone instead of loading
+  std::uint64_t keep_deleted_days = 0;  ///< how long they stay; 0: for ever
+  bool check = false;                   ///< say whether loading would work instead of loading
+  std::string unite;                    ///< schema of views over all sources of the database; empty: none
+  std::string unite_ids = "own";        ///< own or shared: whether sources have one space of keys
+  bool begin_kept = false;              ///< a warehouse that holds nothing begins where the stage still has data
+  bool once = false;                    ///< load what is there, then end: what is done when nothing is said
   bool follow = false;
   std::uint64_t poll_s = 5;  ///< how long a follower waits before it looks again
 };
@@ -58,6 +63,9 @@ class Report {
   void finish(const warehouse::Totals& totals, warehouse::State& state, std::int64_t now_us);
   /// The stage had nothing that is not in the warehouse.
   void nothing_new(std::int64_t now_us);
+  void purged(std::string_view table, std::int64_t rows);
+  /// The end of a purge.
+  void finish_purge(std::int64_t now_us);
 
  private:
   tool::Metrics& metrics_;

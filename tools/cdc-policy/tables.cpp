@@ -73,8 +73,8 @@ std::vector<SourceTable> read_catalog(pg::Connection& session, const std::string
           partitions + of_publication,
       "list the tables");
   // Shapes as the whole tables have them; what the publication sends of them is noted beside.
-  pg::Catalog whole(session, "", std::nullopt);
-  pg::Catalog published(session, publication, std::nullopt);
+  pg::Catalog whole(session, "", pg::Horizon{});
+  pg::Catalog published(session, publication, pg::Horizon{});
   std::map<std::string, SourceTable> tables;
   std::map<std::uint32_t, SourceTable*> by_number;
   for (std::size_t row = 0; row < found.rows(); ++row) {

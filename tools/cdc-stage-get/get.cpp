@@ -10,7 +10,9 @@
 #include "base/time.hpp"
 #include "change/types.hpp"
 #include "json/write.hpp"
+#include "stage/losses.hpp"
 #include "stage/names.hpp"
+#include "stage/retention.hpp"
 
 namespace cdc_stage_get {
 namespace {
@@ -97,7 +99,7 @@ bool hides_key(const stage::Chunk& chunk) {
 
 std::string the_only_source(stage::Store& store) {
   std::vector<std::string> found;
-  for (const std::string& name : store.list_one_level("")) {
+  for (const std::string& name : store.list_one_level("", "")) {
     if (store.read(name + "/source.json")) found.push_back(name);
   }
   if (found.size() != 1) {
@@ -110,24 +112,42 @@ std::string the_only_source(stage::Store& store) {
 
 }  // namespace
 
+std::optional<base::Lsn> parse_position(const char* option, const std::string& text) {
+  if (text.empty()) return std::nullopt;
+  const auto lsn = base::parse_lsn(text);
+  if (!lsn) throw Failure(Exit::usage, "bad_value", std::string("--") + option + " is no log position");
+  return lsn;
+}
+
+std::optional<std::uint64_t> parse_era(const std::string& text) {
+  if (text.empty()) return std::nullopt;
+  constexpr std::size_t kMostDigits = 9;
+  if (text.size() > kMostDigits || text.find_first_not_of("0123456789") != std::string::npos)
+    throw Failure(Exit::usage, "bad_value", "--era is a number");
+  return std::stoull(text);
+}
+
 Get::Get(stage::Store& store, Wanted wanted) : wanted_(std::move(wanted)) {
   // The folder's name is the encoded one; the true one stands inside.
   const std::string folder = wanted_.source.empty() ? the_only_source(store) : "";
   std::optional<stage::Identity> identity;
-  if (folder.empty()) {
-    identity = stage::Log::identity(store, wanted_.source);
-  } else if (const auto text = store.read(folder + "/source.json")) {
-    identity = stage::decode_identity(*text);
+  if (const auto text = folder.empty() ? std::nullopt : store.read(folder + "/source.json")) {
+    wanted_.source = stage::decode_identity(*text).source;
   }
+  if (!wanted_.source.empty()) identity = stage::Log::identity(store, wanted_.source);
   if (!identity) {
     throw Failure(Exit::refused, "no_source", "the stage at " + store.where() + " has no source " + wanted_.source);
+  }
+  if (wanted_.era) {
+    identity = stage::Log::identity(store, identity->source, *wanted_.era);
+    if (!identity) throw Failure(Exit::refused, "no_source", "the stage has no such era of its source");
   }
   identity_ = *identity;
   log_.emplace(store, identity_.source, identity_.era);
 }
 
 std::vector<std::string> Get::wanted_chunks() {
-  if (!wanted_.copy) return {};
+  if (!wanted_.copy && !wanted_.chunks) return {};
   if (wanted_.tables.empty()) return log_->chunks();
   std::vector<std::string> all;
   for (const std::string& table : wanted_.tables) {
@@ -142,11 +162,25 @@ std::optional<stage::Stored> Get::first_epoch() {
   const base::Lsn wanted = std::max(*start, wanted_.from.value_or(*start));
   auto position = log_->near(wanted);
   while (position) {
-    auto stored = log_->next(*position);
+    auto stored = log_->at(*position);
+    if (stored && stored->epoch.to > wanted && stored->epoch.pruned) {
+      throw Failure(Exit::refused, "pruned",
+                    "the data of the epoch at " + base::format(*position) + " were removed by house-keeping, " +
+                        stage::words_on_kept(*log_) + " (--from)")
+          .at_lsn(*position);
+    }
+    if (!stored) stored = log_->next(*position);  // the end, or a gap
     if (!stored || stored->epoch.to > wanted) return stored;
     position = stored->epoch.to;
   }
   return std::nullopt;
+}
+
+bool Get::write_wanted(io::LineWriter& out) {
+  if (wanted_.end) return write_end(out);
+  if (wanted_.kept) return write_kept(out);
+  wanted_.chunks ? write_chunks(out) : write(out);
+  return true;
 }
 
 void Get::write(io::LineWriter& out) {
@@ -157,6 +191,10 @@ void Get::write(io::LineWriter& out) {
 
   for (const std::string& name : chunks) {
     const stage::Chunk chunk = log_->chunk(name);
+    if (chunk.pruned) {
+      throw Failure(Exit::refused, "pruned", "the rows of a copied chunk were removed by house-keeping")
+          .at_table(chunk.table);
+    }
     for (const stage::FileEntry& file : chunk.files) stage::verify(*log_, file);
     if (!source_written_) write_source(chunk, start, out);
     write_chunk(chunk, out);
@@ -164,6 +202,12 @@ void Get::write(io::LineWriter& out) {
   }
   while (epoch && (!wanted_.to || epoch->epoch.from < *wanted_.to)) {
     const stage::Epoch& body = epoch->epoch;
+    if (body.lost) {
+      throw Failure(Exit::refused, "lost",
+                    "the changes from " + base::format(body.from) + " to " + base::format(body.to) +
+                        " are lost; read what is before them with --to, what is behind them with --from")
+          .at_lsn(body.from);
+    }
     for (const stage::FileEntry& file : body.files) {
       if (wants(file.table)) stage::verify(*log_, file);
     }
@@ -176,8 +220,12 @@ void Get::write(io::LineWriter& out) {
 }
 
 void Get::write_chunks(io::LineWriter& out) {
+  const stage::Losses losses = stage::read_losses(*log_);
   for (const std::string& name : wanted_chunks()) {
     const stage::Chunk chunk = log_->chunk(name);
+    // What happened to the table since is lost: a copy from before that is as good as none.
+    if (chunk.copy < losses.complete_from(chunk.table)) continue;
+    if (wanted_.from && (chunk.copy < *wanted_.from || chunk.pruned)) continue;
     if (!source_written_) write_source(chunk, chunk.lsn, out);
     std::string& text = out.buffer();
     change::encode(text, end_line(chunk));
@@ -189,13 +237,37 @@ void Get::write_chunks(io::LineWriter& out) {
   }
 }
 
+bool Get::write_end(io::LineWriter& out) {
+  auto at = log_->last();
+  if (!at) return false;
+  std::string time;
+  for (auto stored = log_->at(*at); stored; stored = log_->at(*at)) {
+    at = stored->epoch.to;
+    if (!stored->epoch.last_ts.empty()) time = stored->epoch.last_ts;
+  }
+  json::ObjectWriter object(out.buffer());
+  object.text("source", identity_.source).text("system_id", identity_.system_id).number("era", log_->era());
+  object.text("start", base::format(log_->start().value_or(base::Lsn{}))).text("end", base::format(*at));
+  time.empty() ? object.null("ts") : object.text("ts", time);
+  object.close();
+  out.end_line();
+  return true;
+}
+
+bool Get::write_kept(io::LineWriter& out) {
+  const auto kept = stage::late_start(*log_);
+  if (!kept) return false;
+  out.line(base::format(*kept));
+  return true;
+}
+
 void Get::write_source(const stage::Common& first, base::Lsn start, io::LineWriter& out) {
   change::Source source;
   source.source = identity_.source;
   source.run = first.run;
   source.system_id = first.system_id;
   source.timeline = static_cast<std::uint32_t>(first.timeline);
-  source.era = first.era;
+  source.era = log_->era();
   source.server_version = static_cast<std::uint32_t>(identity_.server_version);
   source.database = identity_.database;
   source.start = start;

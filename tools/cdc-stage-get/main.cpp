@@ -9,23 +9,12 @@
 #include "stage/store.hpp"
 #include "tool/command.hpp"
 
-namespace {
-
-std::optional<base::Lsn> position(const char* option, const std::string& text) {
-  if (text.empty()) return std::nullopt;
-  const auto lsn = base::parse_lsn(text);
-  if (!lsn) throw base::Failure(base::Exit::usage, "bad_value", std::string("--") + option + " is no log position");
-  return lsn;
-}
-
-}  // namespace
-
 int main(int argc, char** argv) {
   std::string stage;
   std::string from;
   std::string to;
   std::vector<std::string> tables;
-  bool chunks = false;
+  std::string era;
   cdc_stage_get::Wanted wanted;
   tool::Command command("cdc-stage-get", "Writes what a stage holds as a change stream.");
   command
@@ -35,14 +24,19 @@ int main(int argc, char** argv) {
   command.text("source", "NAME", wanted.source, "which one (default: the only one)");
   command.text("from", "LSN", from, "transactions from this position on (default: the log's start)");
   command.text("to", "LSN", to, "transactions before this position (default: the log's end)");
+  command.text("era", "N", era, "of which era (default: the newest)");
   command.flag("copy", wanted.copy, "the copied rows too, before the changes");
-  command.flag("chunks", chunks, "only what was copied, as the closing line of each chunk: for pgcdc-snapshot --done");
+  command.flag("chunks", wanted.chunks,
+               "only what was copied, as the closing line of each chunk: for pgcdc-snapshot --done");
+  command.flag("end", wanted.end, "only where the log ends: one line; status 1 when it has not begun");
+  command.flag("kept", wanted.kept,
+               "only where the log begins that is still there: one line; status 1 when nothing was removed");
   command.words("TABLE", tables, 0, 10000, "only these tables, named as in the stream");
 
   return tool::main_of(argc, argv, command, [&] {
-    wanted.copy = wanted.copy || chunks;
-    wanted.from = position("from", from);
-    wanted.to = position("to", to);
+    wanted.era = cdc_stage_get::parse_era(era);
+    wanted.from = cdc_stage_get::parse_position("from", from);
+    wanted.to = cdc_stage_get::parse_position("to", to);
     wanted.tables.insert(tables.begin(), tables.end());
     const auto store = stage::open_store(stage, false);
     io::LineWriter out(1);
@@ -54,8 +48,8 @@ int main(int argc, char** argv) {
           [tables = wanted.tables](std::string_view table) { return tables.empty() || tables.contains(table); });
     }
     cdc_stage_get::Get get(ahead ? *ahead : *store, std::move(wanted));
-    chunks ? get.write_chunks(out) : get.write(out);
+    const bool found = get.write_wanted(out);
     out.flush();
-    return base::Exit::done;
+    return found ? base::Exit::done : base::Exit::no;
   });
 }

@@ -2,26 +2,23 @@
 #include "cdc-stage-put/put.hpp"
 
 #include <algorithm>
-#include <limits>
 #include <vector>
 
 #include "base/failure.hpp"
 #include "crypto/digest.hpp"
+#include "stage/losses.hpp"
 #include "stage/names.hpp"
 
 namespace cdc_stage_put {
 namespace {
 
-// A log is of one history, and is never mended: what another history says goes beside it.
-constexpr const char* kBeside =
-    "give it another source or stage in the pipeline file, pgcdc-slot drop and create, then copy the tables with "
-    "cdc-run --snapshot";
+// A log is of one history. What is missing in it, and what another history says, is written down by somebody who looked at both ends.
+constexpr const char* kRepair = "repair: cdc-run --repair";
 
 using base::Exit;
 using base::Failure;
 
 constexpr int kLevelOfCutFiles = 3;
-constexpr base::Lsn kLast{std::numeric_limits<std::uint64_t>::max()};
 
 [[noreturn]] void refuse(const char* slug, std::string message) {
   throw Failure(Exit::refused, slug, std::move(message));
@@ -92,15 +89,17 @@ void Put::source_line(const json::Value& root) {
                              source_->era,    source_->server_version, source_->database};
   const stage::Identity standing = stage::Log::claim(store_, mine);
   if (standing.source != mine.source || standing.system_id != mine.system_id) {
-    refuse("wrong_cluster", "the stage's source " + mine.source + " is of cluster " + standing.system_id +
-                                ", the stream of " + mine.system_id +
-                                "; repair: correct the dsn, or, when this server is to be read instead, " + kBeside);
+    refuse("wrong_cluster",
+           "the stage's source " + mine.source + " is of cluster " + standing.system_id + ", the stream of " +
+               mine.system_id +
+               "; repair: correct the dsn, or, when this server is to be read instead, cdc-run --repair --adopt");
   }
-  if (standing.era != mine.era) {
+  // A server does not know which era it is of: the stage does. What was read from another stage says so.
+  if (mine.era != 0 && standing.era != mine.era) {
     refuse("wrong_era", "the stage's source is of era " + std::to_string(standing.era) + ", the stream of era " +
                             std::to_string(mine.era));
   }
-  log_.emplace(store_, source_->source, source_->era);
+  log_.emplace(store_, source_->source, standing.era);
   // A run that was killed may have made folders and names that no sync has reached yet; what follows stands on them.
   store_.settle("");
   store_.settle(stage::encode_name(mine.source));
@@ -146,7 +145,8 @@ void Put::check_copies(base::Lsn from) {
 }
 
 void Put::find_end() {
-  const auto known = log_->near(kLast);
+  // The stream goes on where the stage ends, as far as anybody knows.
+  const auto known = log_->last(end_ ? end_->position : source_->start);
   end_.reset();
   if (!known) return;
   end_ = End{*known, "", 0};
@@ -157,6 +157,7 @@ void Put::find_end() {
 
 void Put::put_epoch(stage::Epoch epoch) {
   check_belongs(epoch);
+  epoch.era = log_->era();
   const std::vector<stage::FileEntry> came = epoch.files;
   const auto came_commits = epoch.commits;
   bool looked_again = false;
@@ -178,8 +179,7 @@ void Put::put_epoch(stage::Epoch epoch) {
     if (epoch.from > end_->position) {
       throw Failure(Exit::refused, "gap",
                     "the stage ends at " + base::format(end_->position) + ", the epoch begins at " +
-                        base::format(epoch.from) +
-                        ": the slot was made anew, or confirmed elsewhere; repair: " + kBeside)
+                        base::format(epoch.from) + ": the slot was made anew, or confirmed elsewhere; " + kRepair)
           .at_lsn(epoch.from);
     }
     if (epoch.from < end_->position) {
@@ -217,6 +217,7 @@ void Put::put_epoch(stage::Epoch epoch) {
 
 // When it returns all of them are durable; when it throws some may be, and are nobody's.
 void Put::place(const std::vector<stage::FileEntry*>& files) {
+  if (!attended_.open() && !files.empty()) attended_ = stage::Spool::attend(files.front()->path);
   crew_.each(files.size(), [&](stage::Store& store, std::size_t i) {
     check_digest(*files[i]);
     store.place(files[i]->path, log_->full_name(files[i]->object));
@@ -235,10 +236,11 @@ void Put::check_overlap(const stage::Epoch& epoch) {
     const auto stored = log_->at(*position);
     if (!stored) return;
     position = stored->epoch.to;
-    if (stored->epoch.pruned || stored->epoch.to <= epoch.from) continue;
+    if (stored->epoch.pruned || stored->epoch.lost || stored->epoch.to <= epoch.from) continue;
     const base::Lsn begin = std::max(stored->epoch.from, epoch.from);
     const base::Lsn end = std::min(stored->epoch.to, epoch.to);
     const auto& commits = stored->epoch.commits;
+    if (commits && stage::read_losses(*log_).objects.contains(commits->object)) continue;
     CommitFile had(commits ? std::optional(stage::LineFile::open(*log_, *commits)) : std::nullopt);
     came.skip_to(begin);
     had.skip_to(begin);
@@ -250,7 +252,7 @@ void Put::check_overlap(const stage::Epoch& epoch) {
         const base::Lsn lsn = (had_here ? had : came).head()->lsn;
         throw Failure(Exit::refused, "diverged",
                       "the stream's commits are not those of the stage at " + base::format(lsn) +
-                          ": another history (a restored server?); repair: " + kBeside)
+                          ": another history (a restored server?); " + kRepair)
             .at_lsn(lsn);
       }
     }
@@ -301,6 +303,7 @@ void Put::cut(stage::Epoch& epoch, base::Lsn from) {
 
 void Put::put_chunk(stage::Chunk chunk) {
   check_belongs(chunk);
+  chunk.era = log_->era();
   const std::vector<stage::FileEntry> came = chunk.files;
   if (const auto start = log_->start(); start && chunk.lsn < *start) {
     throw Failure(Exit::refused, "gap",
@@ -330,6 +333,7 @@ void Put::put_chunk(stage::Chunk chunk) {
 }
 
 void Put::end(io::LineWriter&) {
+  attended_ = io::Fd();
   if (!last_path_.empty()) stage::Spool::leave(last_path_);
 }
 

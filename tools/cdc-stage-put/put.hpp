@@ -11,6 +11,7 @@
 
 #include "change/line.hpp"
 #include "change/types.hpp"
+#include "io/file.hpp"
 #include "json/tokens.hpp"
 #include "stage/crew.hpp"
 #include "stage/log.hpp"
@@ -76,6 +77,7 @@ class Put : public tool::Filter {
   std::unique_ptr<stage::Spool> cut_spool_;
   std::unique_ptr<zip::Compressor> compressor_;
   std::string last_path_;
+  io::Fd attended_;  // the spool's folder, for as long as files come from there
 };
 
 }  // namespace cdc_stage_put

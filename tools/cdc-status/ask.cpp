@@ -6,6 +6,7 @@
 #include "io/environment.hpp"
 #include "pg/slot.hpp"
 #include "stage/log.hpp"
+#include "tool/filter.hpp"
 
 namespace status {
 namespace {
@@ -13,10 +14,19 @@ namespace {
 constexpr std::int64_t kPatienceMs = 20'000;
 constexpr int kBusyMs = 10'000;  // a DuckDB file is open in its loader for as long as that loads
 
+// By the middle of question and answer.
+std::int64_t clock_ahead_us(pg::Connection& session) {
+  const std::int64_t asked_us = tool::wall_us();
+  const pg::Result server = session.query(
+      "SELECT (extract(epoch FROM pg_catalog.clock_timestamp()) * 1000000)::pg_catalog.int8", "read the clock");
+  return asked_us + (tool::wall_us() - asked_us) / 2 - server.number(0, 0);
+}
+
 SourceSeen ask_source(const Pipeline& pipeline) {
   pg::Connection session = pg::Connection::open(pipeline.dsn, pg::Mode::plain, "cdc-status");
   session.give_up_after(kPatienceMs);
   SourceSeen seen;
+  seen.clock_ahead_us = clock_ahead_us(session);
   const std::optional<pg::Slot> slot = pg::find_slot(session, pipeline.slot);
   if (!slot) {
     seen.slot = "none";
@@ -37,13 +47,15 @@ SourceSeen ask_source(const Pipeline& pipeline) {
   return seen;
 }
 
-std::optional<StageSeen> ask_stage(const Pipeline& pipeline) {
+// in   reached  where the warehouse is, if it was asked
+std::optional<StageSeen> ask_stage(const Pipeline& pipeline, const std::optional<WarehouseSeen>& reached) {
   const std::unique_ptr<stage::Store> store = stage::open_store(pipeline.stage, false);
   const auto identity = stage::Log::identity(*store, pipeline.source);
   if (!identity) return std::nullopt;
   stage::Log log(*store, pipeline.source, identity->era);
   StageSeen seen;
-  auto at = log.near(base::Lsn{~std::uint64_t{0}});
+  const bool same = reached && reached->applied_to.value > 0 && reached->era == identity->era;
+  auto at = log.last(same ? std::optional(reached->applied_to) : std::nullopt);
   while (at) {
     const auto stored = log.at(*at);
     seen.to = *at;
@@ -63,11 +75,12 @@ WarehouseSeen ask_warehouse(const Pipeline& pipeline) {
   for (const std::string& name : database->names()) ours = ours || name == "_cdc_freshness";
   if (!ours) return seen;
   engine::Statement position =
-      database->prepare("SELECT applied_to, complete_to_time FROM _cdc_position WHERE source=?1");
+      database->prepare("SELECT applied_to, complete_to_time, era FROM _cdc_position WHERE source=?1");
   position.text(1, pipeline.source);
   if (!position.step()) return seen;
   seen.applied_to = base::parse_lsn(position.view_at(0)).value_or(base::Lsn{});
   if (!position.is_null(1)) seen.complete_to_time = position.text_at(1);
+  seen.era = static_cast<std::uint64_t>(position.integer_at(2));
   position.reset();
   engine::Statement tables = database->prepare(
       "SELECT \"table\", state, complete_to_time, unknown_values, quarantined FROM _cdc_freshness WHERE source=?1 "
@@ -100,8 +113,8 @@ Seen ask(const Pipeline& pipeline, std::int64_t at_us) {
     }
   };
   part("source", !pipeline.dsn.empty() && !pipeline.slot.empty(), [&] { seen.source = ask_source(pipeline); });
-  part("stage", !pipeline.stage.empty(), [&] { seen.stage = ask_stage(pipeline); });
   part("warehouse", !pipeline.warehouse.empty(), [&] { seen.warehouse = ask_warehouse(pipeline); });
+  part("stage", !pipeline.stage.empty(), [&] { seen.stage = ask_stage(pipeline, seen.warehouse); });
   return seen;
 }
 

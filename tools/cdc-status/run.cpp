@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cerrno>
 #include <thread>
 
 #include "cdc-status/ask.hpp"
@@ -17,6 +18,7 @@
 #include "io/line_writer.hpp"
 #include "logging/event.hpp"
 #include "tool/filter.hpp"
+#include "tool/metrics.hpp"
 
 namespace status {
 namespace {
@@ -41,11 +43,16 @@ std::vector<Verdict> look(const std::vector<Pipeline>& pipelines) {
   return verdicts;
 }
 
-// A line is one write to the end of the file: two that write at once do not mix theirs.
+// A line is one write to the end of the file: two that write at once do not mix theirs. What a full disk or a loss of power left of an
+// earlier line is ended first, so that it spoils no other; what is written is on the disk before anybody is told of it.
 void append(const std::string& path, const std::string& text) {
-  const io::Fd file(::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644));
+  const io::Fd file(::open(path.c_str(), O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0644));
   if (!file.open()) throw Failure(Exit::denied, "permission", path + " cannot be written");
-  io::write_all(file.get(), text);
+  char last = '\n';
+  const off_t size = ::lseek(file.get(), 0, SEEK_END);
+  if (size > 0 && ::pread(file.get(), &last, 1, size - 1) != 1) last = '\n';
+  io::write_all(file.get(), last == '\n' ? text : "\n" + text);
+  if (::fsync(file.get()) != 0 && errno != EINVAL) io::throw_errno(errno, "write", path);
 }
 
 }  // namespace
@@ -57,7 +64,7 @@ Exit run(const Options& options, const std::string& metrics) {
   if (options.days == 0 || options.days > 3650) throw Failure(Exit::usage, "bad_option", "--days is from 1 to 3650");
   const std::vector<Verdict> verdicts = look(read_pipelines(options.pipelines, options.objective_s));
   const std::int64_t now_us = tool::wall_us();
-  if (!metrics.empty()) io::replace_file(metrics, as_prometheus(verdicts, now_us));
+  if (!metrics.empty()) io::replace_file(metrics, as_prometheus(verdicts, now_us), tool::kMetricsMode);
   if (!options.record.empty()) {
     std::string lines;
     for (const Verdict& verdict : verdicts) lines += record_line(verdict);

@@ -23,11 +23,13 @@ struct Trouble {
 /// behind_bytes    of the log behind what was acknowledged; only where there is a slot
 /// retained_bytes  of the log that the server keeps for the slot
 /// catalog_age     transactions since the oldest one whose catalog rows the slot keeps from being vacuumed away
+/// clock_ahead_us  our clock before the server's: every age is told by ours, of times that are the server's
 struct SourceSeen {
   std::string slot;
   std::optional<std::uint64_t> behind_bytes;
   std::optional<std::uint64_t> retained_bytes;
   std::optional<std::uint64_t> catalog_age;
+  std::int64_t clock_ahead_us = 0;
 };
 
 /// to    end of the stage's log
@@ -51,6 +53,7 @@ struct WarehouseSeen {
   base::Lsn applied_to;
   std::string complete_to_time;
   std::vector<TableSeen> tables;
+  std::uint64_t era = 0;
 };
 
 /// What was not asked, or could not be, is absent; the latter is in `troubles`.

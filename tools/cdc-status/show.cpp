@@ -43,7 +43,9 @@ std::string columns_of(const std::vector<std::vector<std::string>>& rows) {
 }
 
 void seconds(json::ObjectWriter& object, const char* key, const std::optional<std::int64_t>& value) {
-  value ? object.number(key, static_cast<std::uint64_t>(*value)) : object.null(key);
+  std::string number = "null";
+  if (value) json::append_number(number = "", *value);
+  object.raw(key, number);
 }
 void count(json::ObjectWriter& object, const char* key, const std::optional<std::uint64_t>& value) {
   value ? object.number(key, *value) : object.null(key);
@@ -109,6 +111,8 @@ std::string as_json(const std::vector<Verdict>& verdicts) {
     seconds(object, "age_s", verdict.age_s);
     seconds(object, "staged_s", verdict.staged_s);
     seconds(object, "loaded_s", verdict.loaded_s);
+    seconds(object, "clock_ahead_s",
+            seen.source ? std::optional(seen.source->clock_ahead_us / 1'000'000) : std::nullopt);
     if (seen.source) {
       std::string part;
       json::ObjectWriter slot(part);
@@ -163,6 +167,7 @@ std::string as_prometheus(const std::vector<Verdict>& verdicts, std::int64_t at_
   metrics.declare("cdc_slot_retained_bytes", "Log that the server keeps for the slot.");
   metrics.declare("cdc_slot_catalog_age_transactions",
                   "Age of the oldest catalog rows that the slot keeps from vacuum.");
+  metrics.declare("cdc_clock_ahead_seconds", "Clock of this machine before that of the source's server.");
   metrics.declare("cdc_status_trouble", "1 for a part that could not be asked.");
   metrics.set("cdc_status_last_run_seconds", "", static_cast<double>(at_us / 1'000'000));
   for (const Verdict& verdict : verdicts) {
@@ -182,6 +187,7 @@ std::string as_prometheus(const std::vector<Verdict>& verdicts, std::int64_t at_
       optional("cdc_slot_behind_bytes", seen.source->behind_bytes);
       optional("cdc_slot_retained_bytes", seen.source->retained_bytes);
       optional("cdc_slot_catalog_age_transactions", seen.source->catalog_age);
+      metrics.set("cdc_clock_ahead_seconds", source, static_cast<double>(seen.source->clock_ahead_us) / 1e6);
     }
     for (const TableVerdict& table : verdict.tables) {
       const std::string labels = source + "," + tool::label("table", table.seen.table);

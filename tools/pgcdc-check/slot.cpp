@@ -22,7 +22,7 @@ std::string create(const Facts& facts, const std::string& name) {
 
 std::string anew(const Facts& facts) {
   return "SELECT pg_drop_replication_slot(" + pg::literal(facts.slot_name) + "); " + create(facts, facts.slot_name) +
-         " -- then copy the tables again: cdc-run --snapshot";
+         " -- what is missed then is copied by: cdc-run --repair";
 }
 
 // Somebody else's slot is not for us to drop.

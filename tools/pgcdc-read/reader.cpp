@@ -15,6 +15,7 @@
 
 #include "crypto/digest.hpp"
 #include "io/environment.hpp"
+#include "io/file.hpp"
 #include "io/line_reader.hpp"
 #include "io/line_writer.hpp"
 #include "logging/event.hpp"
@@ -78,8 +79,9 @@ std::optional<Lsn> position_option(const std::string& text, const char* option, 
 }
 
 std::string spool_folder(const std::string& asked) {
-  if (!asked.empty()) return asked;
-  return io::temporary_folder("/var/tmp");
+  if (asked.empty()) return io::temporary_folder("/var/tmp");
+  io::make_private_folder(asked);
+  return asked;
 }
 
 void pause_ms(int duration_ms) { static_cast<void>(poll(nullptr, 0, duration_ms)); }
@@ -242,7 +244,7 @@ void Run::start() {
             " ..., then pgcdc-slot drop and create, since a slot cannot pass WAL from before its publication");
   }
   // Only catalog changes older than everything that the slot sends can be vouched for.
-  catalog_.emplace(session_, options_.publication, slot->catalog_xmin);
+  catalog_.emplace(session_, options_.publication, pg::Horizon{std::nullopt, options_.slot});
   watch_.emplace(session_, options_.publication, memory_.forget());
   if (const auto before = memory_.recall()) watch_->look(*before);
   memory_.remember(watch_->content());
@@ -279,7 +281,7 @@ void Run::start() {
     throw Failure(Exit::refused, "beyond_log",
                   "slot " + options_.slot +
                       " is confirmed beyond the end of the server's log (a restored or promoted server?);"
-                      " repair: drop and create the slot, then copy the tables again");
+                      " repair: cdc-run --repair");
   }
   received_ = begin;
   durable_ = begin;
@@ -417,7 +419,13 @@ void Run::run() {
       throw Failure(Exit::refused, "publication_missing",
                     "publication " + options_.publication +
                         " did not exist at this point of the server's log, which cannot be"
-                        " passed; repair: pgcdc-slot drop and create, then copy the tables again with pgcdc-snapshot");
+                        " passed; repair: pgcdc-slot drop, then cdc-run --repair");
+    }
+    // Its own bugs: say, a slot made beside a transaction that truncates. What it cannot decode now it never can.
+    if (failure.slug.starts_with("sqlstate_XX")) {
+      throw Failure(
+          Exit::refused, "cannot_decode",
+          failure.message + "; the server cannot decode its log from this slot; repair: cdc-run --repair --new-slot");
     }
     throw;
   }
@@ -474,7 +482,7 @@ void Run::check_notice() const {
       Exit::refused, "publication_skipped",
       "the server went on without publication " + options_.publication +
           ", which did not exist at this point of its log: rows would be lost; repair: create it if it is gone,"
-          " then pgcdc-slot drop and create, then copy the tables again");
+          " then pgcdc-slot drop, then cdc-run --repair");
 }
 
 void Run::take(std::string_view bytes) {

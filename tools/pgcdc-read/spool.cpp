@@ -17,22 +17,10 @@ namespace {
 using base::Exit;
 using base::Failure;
 
-io::Fd open_unlinked(const std::string& folder) {
-  int fd = open(folder.c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
-  if (fd < 0 && (errno == EOPNOTSUPP || errno == EISDIR)) {
-    // A file system without O_TMPFILE: the name lives for a moment.
-    std::string path = folder + "/pgcdc-read.XXXXXX";
-    fd = mkostemp(path.data(), O_CLOEXEC);
-    if (fd >= 0) unlink(path.c_str());
-  }
-  if (fd < 0) io::throw_errno(errno, "make the spool file in", folder);
-  return io::Fd(fd);
-}
-
 }  // namespace
 
 Spool::Spool(std::string folder, std::uint64_t limit_bytes)
-    : folder_(std::move(folder)), limit_bytes_(limit_bytes), file_(open_unlinked(folder_)) {}
+    : folder_(std::move(folder)), limit_bytes_(limit_bytes), file_(io::unnamed_file(folder_)) {}
 
 Extent Spool::append(std::span<char> bytes) {
   const std::uint64_t waiting = bytes_.load() + bytes.size();

@@ -15,7 +15,10 @@ int main(int argc, char** argv) {
   common(create);
   create.text("publication", "NAME", options.publication, "publication that will be read, must exist").required();
   create.number("max-seconds", "SECONDS", options.wait_seconds, "longest wait for transactions that hold it up");
-  common(command.sub("show", "prints the slot as one JSON line", [&] { return slot::show(options); }));
+  tool::Command& show = command.sub("show", "prints the slot as one JSON line", [&] { return slot::show(options); });
+  common(show);
+  show.flag("identify", options.server,
+            "also the server's cluster, timeline, and where it branched off: for cdc-stage-mend");
   common(command.sub("drop", "drops the slot and frees its WAL", [&] { return slot::drop(options); }));
   return tool::main_of(argc, argv, command);
 }

@@ -26,9 +26,9 @@ pg::Connection connect(const Options& options, pg::Mode mode) {
   return connection;
 }
 
-void print(const pg::Slot& slot) {
+void print(const pg::Slot& slot, const std::optional<pg::History>& server = std::nullopt) {
   io::LineWriter out(1);
-  out.line(describe(slot));
+  out.line(describe(slot, server));
   out.flush();
 }
 
@@ -71,7 +71,7 @@ std::string slot_options(const pg::Connection& session, bool standby) {
 
 }  // namespace
 
-std::string describe(const pg::Slot& slot) {
+std::string describe(const pg::Slot& slot, const std::optional<pg::History>& server) {
   std::string line;
   json::ObjectWriter object(line);
   const auto position = [&](const char* key, const std::optional<base::Lsn>& lsn) {
@@ -97,6 +97,15 @@ std::string describe(const pg::Slot& slot) {
   slot.invalidation_reason.empty() ? object.null("invalidation_reason")
                                    : object.text("invalidation_reason", slot.invalidation_reason);
   slot.inactive_since ? object.text("inactive_since", *slot.inactive_since) : object.null("inactive_since");
+  if (server) {
+    object.text("system_id", server->system_id).number("timeline", server->timeline);
+    std::string branches = "[";
+    for (const pg::Branch& branch : server->branches) {
+      if (branches.size() > 1) branches.push_back(',');
+      json::ObjectWriter(branches).number("timeline", branch.timeline).text("end", base::format(branch.end)).close();
+    }
+    object.text("log_end", base::format(server->end)).raw("branches", branches + "]");
+  }
   object.close();
   return line;
 }
@@ -158,7 +167,14 @@ base::Exit show(const Options& options) {
   pg::Connection session = connect(options, pg::Mode::plain);
   const auto found = pg::find_slot(session, options.slot);
   if (!found) return Exit::no;
-  print(*found);
+  std::optional<pg::History> server;
+  if (options.server) {
+    pg::Connection stream = connect(options, pg::Mode::replication);
+    server = pg::read_history(stream);
+    // Of a server that receives somebody else's log, what it has replayed is what it knows.
+    server->end = pg::end_of_log(session);
+  }
+  print(*found, server);
   return Exit::done;
 }
 

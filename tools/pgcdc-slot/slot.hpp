@@ -4,10 +4,12 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 
 #include "base/failure.hpp"
 #include "pg/slot.hpp"
+#include "pg/timeline.hpp"
 
 namespace slot {
 
@@ -16,6 +18,7 @@ struct Options {
   std::string slot;
   std::string publication;
   std::uint64_t wait_seconds = 60;
+  bool server = false;  ///< show the history of its server too
 };
 
 /// Creates a logical slot for pgoutput and prints it as show() does.
@@ -35,8 +38,9 @@ struct Options {
 /// out  no when there is none. err  retry/slot_active with the pid that reads it
 [[nodiscard]] base::Exit drop(const Options& options);
 
-/// in   slot  as the server has it
+/// in   slot    as the server has it
+///      server  whose it is, when that is wanted: cdc-stage-mend reads it
 /// out  one JSON object without a line break
-[[nodiscard]] std::string describe(const pg::Slot& slot);
+[[nodiscard]] std::string describe(const pg::Slot& slot, const std::optional<pg::History>& server = std::nullopt);
 
 }  // namespace slot

@@ -41,10 +41,10 @@ const char* find(const char* from, const char* end, char wanted) {
 }  // namespace
 
 RowEncoder::RowEncoder(const change::Schema& schema, std::vector<value::Shape> shapes, base::Lsn lsn,
-                       std::string_view ts)
+                       std::string_view ts, std::string_view part)
     : shapes_(std::move(shapes)) {
   json::ObjectWriter(head_).text("op", "r").text("table", schema.table).text("lsn", base::format(lsn)).text("ts", ts);
-  head_.append(",\"after\":{");
+  head_.append(",\"").append(part).append("\":{");
   for (const change::Column& column : schema.columns) {
     std::string key = keys_.empty() ? "" : ",";
     json::append_string(key, column.name);

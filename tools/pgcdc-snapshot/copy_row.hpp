@@ -19,7 +19,9 @@ class RowEncoder {
   ///      shapes  of those columns
   ///      lsn     the copy's consistent point
   ///      ts      the snapshot's time, as the stream writes times
-  RowEncoder(const change::Schema& schema, std::vector<value::Shape> shapes, base::Lsn lsn, std::string_view ts);
+  ///      part    `after`: rows; `before`: keys that no row has
+  RowEncoder(const change::Schema& schema, std::vector<value::Shape> shapes, base::Lsn lsn, std::string_view ts,
+             std::string_view part = "after");
 
   /// Appends one whole `r` line with its line break.
   ///

@@ -135,6 +135,7 @@ Wishes parse_keys(std::string_view text) {
     WantedKeys& wanted = tables[line.text("table")];
     if (line.find("key") == nullptr) {
       wanted.whole = true;
+      if (line.find("since") != nullptr) wanted.since = base::parse_lsn(line.text("since"));
       return;
     }
     std::vector<std::string> names;

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -53,14 +54,16 @@ using Rank = std::function<std::vector<std::uint64_t>(std::span<const Bound>)>;
 /// A row whose values somebody misses, as `cdc-load --print unknown` tells it.
 ///
 /// names  of the key's columns, values: of the row; both empty: the table is to be copied as a whole
+/// since  a copy that began there or later will do; nothing: none that there is
 struct WantedKeys {
   std::vector<std::string> names;
   std::vector<Bound> values;
   bool whole = false;
+  std::optional<base::Lsn> since;
 };
 /// By table.
 ///
-/// in   text  lines `{"table":..., "key":{NAME:TEXT, ...}}`, or `"key":null`. err  data/bad_unknown, data/invalid_json
+/// in   text  lines `{"table":..., "key":{NAME:TEXT, ...}}`, or `"key":null`, perhaps with `"since":LSN`. err  data/bad_unknown, data/invalid_json
 using Wishes = std::map<std::string, WantedKeys, std::less<>>;
 [[nodiscard]] Wishes parse_keys(std::string_view text);
 

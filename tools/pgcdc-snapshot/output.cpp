@@ -2,6 +2,7 @@
 // follow cost nothing, and the lock is held as long as the pipe takes to accept that much.
 #include "pgcdc-snapshot/output.hpp"
 
+#include <poll.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -15,6 +16,8 @@ namespace snapshot {
 namespace {
 
 constexpr std::int64_t kProgressMs = 500;
+// A signal that comes just before a wait is seen after this long.
+constexpr std::int64_t kLongestWaitMs = 200;
 
 std::string duration(double seconds) {
   char text[32];
@@ -30,8 +33,9 @@ std::string duration(double seconds) {
 
 }  // namespace
 
-Output::Output(const std::string& metrics)
+Output::Output(const std::string& metrics, std::uint64_t max_rate)
     : metrics_(metrics, "pgcdc-snapshot"),
+      max_rate_(max_rate),
       began_ms_(tool::steady_ms()),
       terminal_(::isatty(STDERR_FILENO) == 1 && ::isatty(STDOUT_FILENO) == 0) {
   metrics_.declare("cdc_snapshot_rows_total", "Rows copied, by table.");
@@ -99,9 +103,21 @@ void Output::write(OpenChunk& open) {
   open.lines.clear();
 }
 
+// Waits until what has left is no more than may have left by now: with the lock, so that the workers together keep to it, and the server
+// waits for them. A signal ends the wait.
+void Output::slow_down() const {
+  if (max_rate_ == 0) return;
+  const std::int64_t until_ms =
+      began_ms_ + static_cast<std::int64_t>(static_cast<double>(bytes_) / static_cast<double>(max_rate_) * 1000);
+  for (std::int64_t now_ms = tool::steady_ms(); now_ms < until_ms && !tool::stop_asked(); now_ms = tool::steady_ms()) {
+    static_cast<void>(::poll(nullptr, 0, static_cast<int>(std::min<std::int64_t>(until_ms - now_ms, kLongestWaitMs))));
+  }
+}
+
 void Output::rows(OpenChunk& open) {
   const std::lock_guard lock(mutex_);
   write(open);
+  slow_down();
 }
 
 void Output::end(OpenChunk& open) {
@@ -109,6 +125,7 @@ void Output::end(OpenChunk& open) {
   change::encode(open.lines, open.chunk);
   const std::lock_guard lock(mutex_);
   write(open);
+  slow_down();
   last_ = nullptr;
   logging::event(logging::Level::info, "chunk copied",
                  {{"table", open.chunk.table},

@@ -30,8 +30,9 @@ struct OpenChunk {
 /// nobody reads, so that what waits in memory is a block for each worker.
 class Output {
  public:
-  /// in   metrics  path of the file, or empty
-  explicit Output(const std::string& metrics);
+  /// in   metrics   path of the file, or empty
+  ///      max_rate  bytes that may leave in a second; 0: all that somebody reads
+  explicit Output(const std::string& metrics, std::uint64_t max_rate = 0);
   ~Output();
   Output(const Output&) = delete;
   Output& operator=(const Output&) = delete;
@@ -51,6 +52,7 @@ class Output {
 
  private:
   void write(OpenChunk& open);
+  void slow_down() const;
   void progress(const Work::Sum& sum, std::int64_t now_ms);
 
   std::mutex mutex_;
@@ -58,6 +60,7 @@ class Output {
   std::map<std::string, std::pair<std::string, std::uint64_t>>
       shapes_;  // of a table: the last one told, and its version
   tool::Metrics metrics_;
+  std::uint64_t max_rate_ = 0;
   std::uint64_t rows_ = 0;
   std::uint64_t bytes_ = 0;
   std::int64_t began_ms_ = 0;

@@ -82,6 +82,23 @@ Key read_key(pg::Connection& session, const Target& target, const std::string& p
   return key;
 }
 
+std::string part_condition(pg::Connection& session, const Target& target, base::Part part) {
+  const pg::Result found = session.query(
+      "SELECT a.attname FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class c ON c.oid = i.indrelid "
+      "JOIN pg_catalog.pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[0] WHERE i.indisprimary "
+      "AND i.indnkeyatts = 1 AND a.atttypid IN (20, 21, 23) AND c.relreplident IN ('d', 'f') AND i.indrelid = " +
+          std::to_string(target.relid.value),
+      "look up the table's key");
+  if (found.rows() == 0) return "";
+  const std::string name = pg::identifier(found.text(0, 0));
+  const std::string exact = base::in_part(name + "::bigint", part);
+  const pg::Result ends = session.query("SELECT min(" + name + "), max(" + name + ") FROM " + rows_of(target),
+                                        "look for the ends of the key");
+  if (ends.is_null(0, 0)) return exact;
+  const std::string ranges = base::ranges_of_part(name, part, ends.number(0, 0), ends.number(0, 1));
+  return ranges.empty() ? exact : "(" + exact + " AND " + ranges + ")";
+}
+
 std::string condition_of(const Key& key, const Range& range) {
   std::string condition;
   if (range.from) condition = comparison(key, " >= ", *range.from);
@@ -96,6 +113,26 @@ std::string condition_of(const Key& key, std::span<const Bound> keys) {
     list += key.columns.size() == 1 ? value_of(key.columns[0], bound[0]) : row_of(key, bound);
   }
   return (key.columns.size() == 1 ? key.columns[0].name : "ROW(" + list_of_columns(key) + ")") + " IN (" + list + ")";
+}
+
+std::string keys_without_row(const Target& target, const Key& key, std::span<const Bound> keys) {
+  std::string names;
+  std::string same;
+  for (std::size_t i = 0; i < key.columns.size(); ++i) {
+    const std::string name = "k" + std::to_string(i);
+    names += (i == 0 ? "" : ", ") + name;
+    same += (i == 0 ? "t." : " AND t.") + key.columns[i].name + " = v." + name;
+  }
+  std::string rows;
+  for (const Bound& bound : keys) {
+    rows += rows.empty() ? "(" : ", (";
+    for (std::size_t i = 0; i < key.columns.size(); ++i)
+      rows += (i == 0 ? "" : ", ") + value_of(key.columns[i], bound[i]);
+    rows += ")";
+  }
+  return "SELECT " + names + " FROM (VALUES " + rows + ") AS v (" + names +
+         ") WHERE NOT EXISTS (SELECT FROM (SELECT * FROM " + rows_of(target) +
+         (target.filter.empty() ? "" : " WHERE " + target.filter) + ") AS t WHERE " + same + ")";
 }
 
 void prefer_indexes(pg::Connection& session) {

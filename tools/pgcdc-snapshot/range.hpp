@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/ids.hpp"
+#include "base/part.hpp"
 #include "pg/connection.hpp"
 #include "pgcdc-snapshot/plan.hpp"
 
@@ -50,6 +51,11 @@ struct Key {
 /// out  an SQL condition: the row's key is one of these
 [[nodiscard]] std::string condition_of(const Key& key, std::span<const Bound> keys);
 
+/// A query for those of some keys that no row has, their columns in the key's order.
+///
+/// in   keys  not empty; target  with its filter: rows that do not meet it are not there
+[[nodiscard]] std::string keys_without_row(const Target& target, const Key& key, std::span<const Bound> keys);
+
 /// The bound that has so many of the range's rows before it, looked up in the key's index.
 ///
 /// in   session  one whose planner was told to use indexes (prefer_indexes)
@@ -61,6 +67,10 @@ void prefer_indexes(pg::Connection& session);
 /// Bounds in the order of the key: equal bounds have equal ranks.
 [[nodiscard]] std::vector<std::uint64_t> rank_of(pg::Connection& session, const Key& key,
                                                  std::span<const Bound> bounds);
+
+/// Rows of a part of the table, by its primary key when that is one whole number and tells rows in the warehouse as well.
+/// in   session  one that prefers indexes. out  an SQL condition; empty when the table has no such parts
+[[nodiscard]] std::string part_condition(pg::Connection& session, const Target& target, base::Part part);
 
 /// The table's name in SQL, with ONLY where children by inheritance are tables of their own.
 [[nodiscard]] std::string rows_of(const Target& target);

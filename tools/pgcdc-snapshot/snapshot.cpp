@@ -11,6 +11,7 @@
 #include <cstring>
 #include <exception>
 #include <list>
+#include <map>
 #include <mutex>
 #include <optional>
 #include <thread>
@@ -47,7 +48,8 @@ constexpr std::size_t kKeysInStatement = 500;
 // A session for copies, and what it has learnt of types.
 struct Worker {
   Worker(const std::string& dsn, const std::string& publication, std::optional<base::Xid> horizon)
-      : session(pg::Connection::open(dsn, pg::Mode::plain, "pgcdc-snapshot")), catalog(session, publication, horizon) {
+      : session(pg::Connection::open(dsn, pg::Mode::plain, "pgcdc-snapshot")),
+        catalog(session, publication, {horizon, ""}) {
     // Rows that a policy hides must be an error, not absent.
     session.query("SET row_security = off; SET jit = off", "prepare the session");
   }
@@ -66,6 +68,7 @@ class Run {
   [[nodiscard]] const std::string& rows_dsn() const {
     return options_.standby.empty() ? options_.dsn : options_.standby;
   }
+  [[nodiscard]] std::vector<Target> parts_of(std::vector<Target> targets);
   [[nodiscard]] Mark mark_both();
   void check_slot(const Mark& mark);
   void write_source(base::Lsn start);
@@ -83,6 +86,8 @@ class Run {
   std::optional<pg::Connection> primary_;  // of a standby that the rows are read from
   pg::Connection session_;                 // holds the snapshots
   pg::Connection present_;                 // sees what is
+  std::optional<base::Part> part_;
+  std::map<std::uint32_t, std::string> in_part_;  // conditions by table: they stay as they are from round to round
   std::optional<base::Xid> horizon_;
   std::list<Worker> workers_;
   bool source_written_ = false;
@@ -103,7 +108,8 @@ Run::Run(const Options& options, Wanted wanted, Done done, std::optional<Wishes>
       known_system_id_(done.system_id),
       session_(pg::Connection::open(rows_dsn(), pg::Mode::plain, "pgcdc-snapshot")),
       present_(pg::Connection::open(rows_dsn(), pg::Mode::plain, "pgcdc-snapshot")),
-      out_(options.metrics),
+      part_(base::parse_part(options.part)),
+      out_(options.metrics, options.max_rate),
       work_({options.chunk_bytes, options.jobs}, std::move(done), std::move(wishes)) {
   session_.query("SET row_security = off", "prepare the session");
   session_.query("SET lock_timeout = " + std::to_string(std::min<std::uint64_t>(options.wait_s, 1'000'000) * 1000),
@@ -117,6 +123,21 @@ Run::Run(const Options& options, Wanted wanted, Done done, std::optional<Wishes>
   if (cluster(*primary_) != cluster(session_)) {
     throw Failure(Exit::refused, "wrong_cluster", "--standby names a server of another cluster than --dsn");
   }
+}
+
+// Of a table that has parts the rows of ours, of one that has none all or nothing.
+std::vector<Target> Run::parts_of(std::vector<Target> targets) {
+  if (!part_) return targets;
+  std::erase_if(targets, [&](Target& target) {
+    auto known = in_part_.find(target.relid.value);
+    if (known == in_part_.end()) {
+      known = in_part_.emplace(target.relid.value, part_condition(present_, target, *part_)).first;
+    }
+    if (known->second.empty()) return part_->k != 1;
+    target.filter = (target.filter.empty() ? "" : "(" + target.filter + ") AND ") + known->second;
+    return false;
+  });
+  return targets;
 }
 
 // A mark of the slot's server that the server of the rows has reached.
@@ -283,11 +304,27 @@ void Run::copy_rows(Worker& worker, const Snapshot& snapshot, std::int64_t began
   for (const change::Column& column : description.schema.columns) {
     columns += (columns.empty() ? "" : ", ") + pg::identifier(column.name);
   }
+  // The names of the key's columns as this snapshot has them: what was planned by them is bound to their numbers.
+  const Key key = read_key(worker.session, target, options_.publication);
+  std::optional<RowEncoder> absent;
+  if (!task.keys.empty()) {
+    change::Schema schema = description.schema;
+    schema.columns.clear();
+    std::vector<value::Shape> shapes;
+    for (const KeyColumn& column : key.columns) {
+      for (std::size_t i = 0; i < description.schema.columns.size(); ++i) {
+        if (pg::identifier(description.schema.columns[i].name) != column.name) continue;
+        schema.columns.push_back(description.schema.columns[i]);
+        shapes.push_back(description.shapes[i]);
+      }
+    }
+    absent.emplace(schema, std::move(shapes), snapshot.lsn, snapshot.ts, "before");
+  }
   RowEncoder encoder(description.schema, std::move(description.shapes), snapshot.lsn, snapshot.ts);
   std::uint64_t since_look = 0;
-  const auto copy = [&](const std::string& statement) {
+  const auto copy = [&](const std::string& statement, RowEncoder& into) {
     worker.session.copy_out(statement, "copy a table", [&](std::string_view row) {
-      encoder.append_row(open.lines, row);
+      into.append_row(open.lines, row);
       ++chunk.rows;
       if (open.lines.size() >= io::LineWriter::kFlushBytes) out_.rows(open);
       if (++since_look < kRowsBetweenLooks) return;
@@ -296,12 +333,11 @@ void Run::copy_rows(Worker& worker, const Snapshot& snapshot, std::int64_t began
       tell(began_ms);
     });
   };
-  // The names of the key's columns as this snapshot has them: what was planned by them is bound to their numbers.
-  const Key key = read_key(worker.session, target, options_.publication);
   std::vector<std::string> conditions;
   for (std::size_t i = 0; i < task.keys.size(); i += kKeysInStatement) {
-    conditions.push_back(
-        condition_of(key, std::span(task.keys).subspan(i, std::min(kKeysInStatement, task.keys.size() - i))));
+    const auto some = std::span(task.keys).subspan(i, std::min(kKeysInStatement, task.keys.size() - i));
+    conditions.push_back(condition_of(key, some));
+    copy("COPY (" + keys_without_row(target, key, some) + ") TO STDOUT", *absent);
   }
   if (task.keys.empty()) conditions.push_back(condition_of(key, task.range));
   for (std::string& condition : conditions) {
@@ -312,7 +348,8 @@ void Run::copy_rows(Worker& worker, const Snapshot& snapshot, std::int64_t began
     const std::string name = pg::identifier(target.schema) + "." + pg::identifier(target.name);
     copy(plain ? "COPY " + name + " (" + columns + ") TO STDOUT"
                : "COPY (SELECT " + columns + " FROM " + rows_of(target) +
-                     (condition.empty() ? "" : " WHERE " + condition) + ") TO STDOUT");
+                     (condition.empty() ? "" : " WHERE " + condition) + ") TO STDOUT",
+         encoder);
   }
   chunk.high = snapshot.high;
   out_.end(open);
@@ -323,7 +360,7 @@ void Run::round() {
   // The list is read before the point is marked: a table must be in the publication first, else a transaction that wrote to it
   // before and commits after is in neither copy nor stream.
   const std::vector<Target> targets = read_targets(session_, options_.publication, wanted_);
-  work_.see(targets);
+  work_.see(parts_of(targets));
   if (!work_.empty()) {
     const Mark mark = mark_both();
     work_.measure(present_);
@@ -398,6 +435,9 @@ Exit copy_tables(const Options& options) {
   io::widen_pipe(STDOUT_FILENO);
   if (options.jobs < 1 || options.jobs > 64) throw Failure(Exit::usage, "bad_value", "--jobs must be from 1 to 64");
   if (options.chunk_bytes == 0) throw Failure(Exit::usage, "bad_value", "--chunk-bytes must be more than 0");
+  if (!options.part.empty() && !base::parse_part(options.part)) {
+    throw Failure(Exit::usage, "bad_value", "--part is K/N, the K-th of N parts, of at most 10000");
+  }
   Wanted wanted = parse_tables(options.tables);
   Done done;
   if (!options.done.empty()) done = parse_done(read_all(options.done, "bad_done"));

@@ -15,6 +15,8 @@ namespace snapshot {
 /// hold_s       how long a snapshot is held open before a new one is taken; pieces that have begun are finished
 /// chunk_bytes  of a table on the server's disk
 /// done, unknown   files to read, `-` is standard input; empty: none
+/// max_rate     bytes in a second; 0: no limit
+/// part         `K/N`, of tables whose primary key is one whole number; all others are in the first. Empty: all
 /// tables       names; empty = all of the publication
 struct Options {
   std::string source;
@@ -26,6 +28,8 @@ struct Options {
   std::uint64_t hold_s = 300;
   std::uint64_t chunk_bytes = std::uint64_t{1024} * 1024 * 1024;
   std::uint64_t jobs = 2;
+  std::uint64_t max_rate = 0;
+  std::string part;
   std::string done;
   std::string unknown;
   std::string metrics;

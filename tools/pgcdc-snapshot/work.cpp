@@ -47,11 +47,14 @@ void Work::see(const std::vector<Target>& targets) {
     if (wanted_ && !wanted_->contains(name)) continue;
     const auto copied = done_.tables.find(name);
     const bool is_done = copied != done_.tables.end() && copied->second.whole;
-    if (!wanted_ && is_done) continue;
+    // Of a copy that may have missed what somebody waits for nothing is of use.
+    const std::optional<base::Lsn> since = wanted_ ? wanted_->at(name).since : std::nullopt;
+    const bool is_late = copied != done_.tables.end() && (!since || copied->second.copy >= *since);
+    if (is_done && is_late && (!wanted_ || since)) continue;
     TableWork& table = tables_.emplace_back();
     table.target = target;
     table.name = name;
-    if (copied != done_.tables.end() && !is_done) table.copied = copied->second;
+    if (is_late && !is_done) table.copied = copied->second;
     if (!wanted_ || wanted_->at(name).whole) {
       table.left.push_back({});
     } else {

@@ -34,7 +34,7 @@ TEST(Outcome, the_numbers_stand_below_their_words) {
 TEST(Outcome, suspects_are_named_and_as_json_quoted) {
   warehouse::Compared compared;
   compared.missing = 1;
-  compared.suspects = {{"missing", "a\"b,1"}};
+  compared.suspects = {{"missing", {"a\"b", "1"}}};
   EXPECT_NE(cdc_compare::as_text("public.t", compared).find("\n    missing: a\"b,1\n"), std::string::npos);
   EXPECT_EQ(cdc_compare::as_json("public.\"T\"", compared, {base::Lsn{1}, base::Lsn{2}}),
             "{\"table\":\"public.\\\"T\\\"\",\"is_equal\":false,\"from_lsn\":\"00000000/"

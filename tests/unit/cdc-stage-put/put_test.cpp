@@ -33,7 +33,14 @@ class Watched : public stage::Store {
   std::optional<std::string> read(const std::string& name) override { return inner_.read(name); }
   std::unique_ptr<stage::ObjectReader> open(const std::string& name) override { return inner_.open(name); }
   std::vector<std::string> list(const std::string& folder) override { return inner_.list(folder); }
-  std::vector<std::string> list_one_level(const std::string& folder) override { return inner_.list_one_level(folder); }
+  std::vector<std::string> list_one_level(const std::string& folder, const std::string& after) override {
+    return inner_.list_one_level(folder, after);
+  }
+  void each(const std::string& folder, const std::function<void(const stage::Listed&)>& act) override {
+    inner_.each(folder, act);
+  }
+  void replace(const std::string& name, std::string_view content) override { inner_.replace(name, content); }
+  void remove(const std::string& name) override { inner_.remove(name); }
   bool put_if_absent(const std::string& name, std::string_view content) override {
     if (name.find("/log/") != std::string::npos && before_manifest) std::exchange(before_manifest, nullptr)();
     return inner_.put_if_absent(name, content);

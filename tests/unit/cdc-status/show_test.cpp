@@ -38,7 +38,7 @@ TEST(Text, a_table_that_is_well_has_a_line_only_when_asked_for) {
 TEST(Json, what_was_not_asked_is_null) {
   EXPECT_EQ(status::as_json({verdict_of("public.\"T\"")}),
             "{\"source\":\"shop\",\"in\":true,\"cause\":\"\",\"objective_s\":21600,\"age_s\":3600,\"staged_s\":null,"
-            "\"loaded_s\":3600,\"slot\":null,"
+            "\"loaded_s\":3600,\"clock_ahead_s\":null,\"slot\":null,"
             "\"staged_to\":null,\"applied_to\":\"00000000/"
             "00000100\",\"tables\":[{\"table\":\"public.\\\"T\\\"\",\"state\":\"ready\",\"in\":true,\"age_s\":3600,"
             "\"unknown_values\":3,\"quarantined\":0}],\"troubles\":[]}\n");

@@ -19,9 +19,16 @@ change::Column column(const char* name, const char* bind, const char* type = "te
   return made;
 }
 
+change::Column unproven(const char* name, std::uint32_t greatest) {
+  change::Column made = column(name, nullptr);
+  made.greatest_attnum = greatest;
+  return made;
+}
+
 change::Schema schema(std::vector<change::Column> columns) {
   change::Schema made;
   made.table = "public.t";
+  made.relid = base::Oid{1};
   made.columns = std::move(columns);
   return made;
 }
@@ -59,6 +66,44 @@ TEST(Pins, OneColumnThatNobodyCouldTellMakesAllNewNamesDoubtful) {
   PinBook later = again(book);
   EXPECT_EQ(later.of("main"), book.of("main"));
   EXPECT_EQ(standing_of(later.of("main").at("public.t"), column("new", "1.9")), Standing::replaced);
+  // Another relation has none of its columns.
+  EXPECT_EQ(standing_of(later.of("main").at("public.t"), column("new", "2.2")), Standing::same);
+}
+
+TEST(Pins, WhatCameAfterAColumnThatNobodyCouldTellIsNotThatOne) {
+  PinBook book;
+  policy::TablePins& pins = book.of("main")["public.t"];
+  policy::remember(pins, schema({column("a", "1.1"), column("b", "1.2")}), true);
+  policy::remember(pins, schema({column("a", "1.1"), unproven("b", 6)}), false);
+  policy::remember(pins, schema({column("a", "1.1"), unproven("b", 4), unproven("later", 9)}), false);
+  for (PinBook at : {book, again(book)}) {
+    const policy::TablePins& had = at.of("main").at("public.t");
+    // Under its own name it may have been seen, under no other.
+    EXPECT_EQ(standing_of(had, column("later", "1.6")), Standing::replaced);
+    EXPECT_EQ(standing_of(had, column("later", "1.7")), Standing::same);
+    EXPECT_EQ(standing_of(had, column("new", "1.9")), Standing::replaced);
+    EXPECT_EQ(standing_of(had, column("new", "1.10")), Standing::same);
+    EXPECT_EQ(standing_of(had, column("new", "1.x")), Standing::replaced);
+    EXPECT_EQ(standing_of(had, column("new", "odd")), Standing::replaced);
+    // What has its proof again stands where it stood.
+    EXPECT_EQ(standing_of(had, column("b", "1.2")), Standing::same);
+  }
+  PinBook others = again(book);
+  policy::remember(others.of("main").at("public.t"), schema({unproven("b", 12)}), false);
+  book.add_others(others);
+  EXPECT_EQ(standing_of(book.of("main").at("public.t"), column("new", "1.12")), Standing::replaced);
+  EXPECT_EQ(standing_of(book.of("main").at("public.t"), column("new", "1.13")), Standing::same);
+}
+
+TEST(Pins, AFileFromBeforeBoundsWereKnownMakesAllNewNamesDoubtful) {
+  for (const char* text : {"main\tpublic.t\tb\t-\ttext\n", "main\tpublic.t\ta\t1.1\ttext\nmain\tpublic.t\t-\t-\t-\n"}) {
+    PinBook book = PinBook::read(text, "pins");
+    policy::remember(book.of("main")["public.t"], schema({unproven("c", 3)}), false);
+    EXPECT_EQ(standing_of(book.of("main").at("public.t"), column("new", "1.9")), Standing::replaced);
+    PinBook later = again(book);
+    EXPECT_EQ(later.of("main"), book.of("main"));
+    EXPECT_EQ(standing_of(later.of("main").at("public.t"), column("new", "1.9")), Standing::replaced);
+  }
 }
 
 TEST(Pins, WhatAnotherProcessHasAcceptedOrSeenCounts) {

@@ -68,10 +68,13 @@ TEST(AzListing, GivesKeysFoldersAndHowToGoOn) {
       "\xEF\xBB\xBF<?xml version=\"1.0\" encoding=\"utf-8\"?><EnumerationResults "
       "ServiceEndpoint=\"x\"><Prefix>p/</Prefix>"
       "<Blobs><Blob><Name>p/%41 &amp; "
-      "+</Name><Properties><Etag>e</Etag></Properties></Blob><BlobPrefix><Name>p/below/</Name>"
+      "+</Name><Properties><Last-Modified>Mon, 12 Oct 2009 17:50:30 GMT</Last-Modified><Etag>e</Etag>"
+      "<Content-Length>17</Content-Length></Properties></Blob><BlobPrefix><Name>p/below/</Name>"
       "</BlobPrefix></Blobs><NextMarker>2!8!a</NextMarker></EnumerationResults>",
       stage::kAzForm);
   EXPECT_EQ(page.keys, std::vector<std::string>{"p/%41 & +"});
+  ASSERT_EQ(page.objects.size(), 1u);
+  EXPECT_EQ(page.objects[0], (stage::Listed{"p/%41 & +", 17, 1255369830000000}));
   EXPECT_EQ(page.folders, std::vector<std::string>{"p/below/"});
   EXPECT_EQ(page.next, "2!8!a");
   EXPECT_EQ(

@@ -7,6 +7,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <limits>
 #include <thread>
 
 #include "base/failure.hpp"
@@ -64,9 +65,15 @@ TEST(Listing, GivesKeysFoldersAndHowToGoOn) {
       "<?xml version=\"1.0\"?><ListBucketResult "
       "xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"><Name>b</Name><Prefix>p/</Prefix>"
       "<NextContinuationToken>a&amp;b=</NextContinuationToken><IsTruncated>true</IsTruncated>"
-      "<Contents><Key>p/x%2541%20y</Key><Owner><ID>o</ID></Owner></Contents><Contents><Key>p/z</Key></Contents>"
+      "<Contents><Size>17</Size><Key>p/x%2541%20y</Key><LastModified>2009-10-12T17:50:30.000Z</"
+      "LastModified><Owner><ID>o</"
+      "ID></Owner></Contents><Contents><Key>p/z</Key></Contents>"
       "<CommonPrefixes><Prefix>p/below/</Prefix></CommonPrefixes></ListBucketResult>");
   EXPECT_EQ(page.keys, (std::vector<std::string>{"p/x%41 y", "p/z"}));
+  // Whatever the order; what bears no time is not old.
+  ASSERT_EQ(page.objects.size(), 2u);
+  EXPECT_EQ(page.objects[0], (stage::Listed{"p/x%41 y", 17, 1255369830000000}));
+  EXPECT_EQ(page.objects[1], (stage::Listed{"p/z", 0, std::numeric_limits<std::int64_t>::max()}));
   EXPECT_EQ(page.folders, std::vector<std::string>{"p/below/"});
   EXPECT_EQ(page.next, "a&b=");
   EXPECT_EQ(stage::parse_listing("<ListBucketResult></ListBucketResult>").next, "");

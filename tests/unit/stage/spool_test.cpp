@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <chrono>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -84,6 +85,28 @@ TEST_F(SpoolTest, APrivateFolderGoesWithItsLastFile) {
   stage::Spool::consume(path);
   stage::Spool::leave(path);
   EXPECT_FALSE(fs::exists(fs::path(path).parent_path()));
+}
+
+// The folder of a run that was killed: nobody has it locked, and that for a while.
+TEST_F(SpoolTest, APrivateFolderOfADeadRunIsRemovedByTheNextUnlessSomebodyReadsFromIt) {
+  const std::string dead = folder_ + "/cdc-batch.dead";
+  const std::string fresh = folder_ + "/cdc-batch.fresh";
+  for (const std::string& folder : {dead, fresh}) {
+    fs::create_directory(folder);
+    std::ofstream(folder + "/cdc-1-0.ndjson.zst") << "dead";
+  }
+  fs::last_write_time(dead, fs::file_time_type::clock::now() - std::chrono::minutes(11));
+  {
+    const io::Fd reading = stage::Spool::attend(dead + "/cdc-1-0.ndjson.zst");
+    ASSERT_TRUE(reading.open());
+    const stage::Spool spool("", folder_);
+    EXPECT_TRUE(fs::exists(dead));
+    EXPECT_TRUE(stage::Spool::attend(folder_ + "/s/cdc-1-0.ndjson.zst").get() < 0) << "no private one";
+  }
+  fs::last_write_time(dead, fs::file_time_type::clock::now() - std::chrono::minutes(11));
+  const stage::Spool named(folder_ + "/s", folder_);
+  EXPECT_FALSE(fs::exists(dead));
+  EXPECT_TRUE(fs::exists(fresh)) << "its maker, or who reads from it, may not have locked it yet";
 }
 
 TEST_F(SpoolTest, AFileHoldsItsLinesAndSaysSo) {

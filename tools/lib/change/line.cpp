@@ -74,7 +74,7 @@ constexpr std::array<Needs, 12> kNeeds{{
     {kPlace | kAfter, kWithheld},                                                                // c
     {kPlace | kAfter, kBefore | kUnchanged | kWithheld},                                         // u
     {kPlace | kBefore, kWithheld},                                                               // d
-    {kTable | kLsn | kTs | kAfter, kOnly | kWithheld},                                           // r
+    {kTable | kLsn | kTs, kAfter | kBefore | kOnly | kWithheld},                                 // r
     {kPlace, 0},                                                                                 // t
     {kLsn | kSeq | kTs | kXid | kPrefix | kContent, 0},                                          // m
     {kLsn | kEnd | kTs | kXid | kRows | kReadRows, 0},                                           // commit
@@ -238,6 +238,9 @@ const Line& Parser::read(std::string_view line, std::span<const json::Token> tok
     }
   }
   if ((seen & needs.must) != needs.must) data("missing_key", "op '" + std::string(op) + "': a key is missing");
+  if (line_.op == Op::read && (line_.after == nullptr) == (line_.before == nullptr)) {
+    data("missing_key", "op 'r' has either after or before");
+  }
   if (line_.op == Op::snapshot && line_.snapshot_state == SnapshotState::end &&
       (seen & (kHigh | kRows)) != (kHigh | kRows)) {
     data("missing_key", "a snapshot's end has no rows or no high");

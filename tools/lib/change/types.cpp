@@ -252,6 +252,9 @@ Schema decode_schema(const json::Value& value) {
       column.typmod = static_cast<std::int32_t>(entry.number("typmod"));
     }
     if (entry.find("attnum") != nullptr) column.attnum = static_cast<std::uint32_t>(entry.number("attnum"));
+    if (entry.find("greatest_attnum") != nullptr) {
+      column.greatest_attnum = static_cast<std::uint32_t>(entry.number("greatest_attnum"));
+    }
     if (entry.find("bind") != nullptr) column.bind = entry.text("bind");
     column.identity = optional_bool(entry, "identity").value_or(false);
     column.pk = optional_bool(entry, "pk").value_or(false);
@@ -295,6 +298,7 @@ void encode(std::string& into, const Schema& schema) {
     entry.text("name", column.name).text("type", column.type).raw("typmod", typmod);
     column.attnum ? entry.number("attnum", *column.attnum) : entry.null("attnum");
     column.bind ? entry.text("bind", *column.bind) : entry.null("bind");
+    if (column.greatest_attnum) entry.number("greatest_attnum", *column.greatest_attnum);
     entry.boolean("identity", column.identity).boolean("pk", column.pk);
     append_optional_bool(entry, "nullable", column.nullable);
     entry.text("category", column.category);

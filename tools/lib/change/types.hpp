@@ -36,7 +36,9 @@ struct Column {
   std::int32_t typmod = -1;
   std::optional<std::uint32_t> attnum;
   std::optional<std::string> bind;  ///< `relid.attnum` when proven
-  bool identity = false;            ///< part of the replica identity
+  /// When it is not: its attnum is not greater than this.
+  std::optional<std::uint32_t> greatest_attnum;
+  bool identity = false;  ///< part of the replica identity
   bool pk = false;
   std::optional<bool> nullable;
   std::string category;             ///< pg_type.typcategory of the base type, one letter

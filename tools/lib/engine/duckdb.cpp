@@ -2,6 +2,7 @@
 #include "engine/duckdb.hpp"
 
 #include <poll.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -273,6 +274,13 @@ void make(const Library& duck, const std::string& path, int busy_ms) {
     if (::link(made.c_str(), path.c_str()) != 0 && errno != EEXIST && errno != ENOENT) {
       throw Failure(Exit::retry, "warehouse_failed", "could not name the warehouse's file");
     }
+    ::unlink(made.c_str());
+  }
+  // Who died between the two has left the file under both names.
+  struct stat first {};
+  struct stat second {};
+  if (::stat(made.c_str(), &first) == 0 && ::stat(path.c_str(), &second) == 0 && first.st_ino == second.st_ino &&
+      first.st_dev == second.st_dev) {
     ::unlink(made.c_str());
   }
 }

@@ -47,7 +47,10 @@ std::string defined_name(std::string_view definition) {
       name.push_back(definition[i]);
       if (definition[i] == '"') ++i;
     }
-    return name.starts_with("_cdc_") ? "" : name;
+    // One in another schema is none of this one's.
+    return name.starts_with("_cdc_") || definition.substr(0, definition.find('(')).find("\".\"") < definition.find(' ')
+               ? ""
+               : name;
   }
   return "";
 }

@@ -21,21 +21,11 @@ constexpr std::size_t kFrameBytes = std::size_t{1} << 20;
 
 SnowflakeBulk::SnowflakeBulk(Snowflake& database, std::string scratch, std::vector<ScratchColumn> columns,
                              const std::string& spool)
-    : database_(database), scratch_(std::move(scratch)), columns_(std::move(columns)) {
+    : database_(database), scratch_(std::move(scratch)), columns_(std::move(columns)), file_(io::unnamed_file(spool)) {
   for (const ScratchColumn& column : columns_) {
     json::append_string(keys_.emplace_back(), column.name);
     keys_.back().push_back(':');
   }
-  path_ = spool + "/cdc-load-XXXXXX";
-  file_ = ::mkstemp(path_.data());
-  if (file_ < 0) {
-    throw base::Failure(base::Exit::retry, "file_failed", "could not make a file in " + spool + " for rows in bulk");
-  }
-}
-
-SnowflakeBulk::~SnowflakeBulk() {
-  ::close(file_);
-  ::unlink(path_.c_str());
 }
 
 void SnowflakeBulk::key() {
@@ -84,13 +74,14 @@ void SnowflakeBulk::write_frame() {
   if (lines_.empty()) return;
   const std::string_view frame = compressor_.frame(lines_);
   digest_.add(frame);
-  io::write_all(file_, frame);
+  io::write_all(file_.get(), frame);
   lines_.clear();
 }
 
 void SnowflakeBulk::finish() {
   write_frame();
-  database_.land(scratch_, columns_, path_, crypto::hex(digest_.finish()), rows_);
+  database_.land(scratch_, columns_, "/proc/self/fd/" + std::to_string(file_.get()), crypto::hex(digest_.finish()),
+                 rows_);
 }
 
 }  // namespace engine

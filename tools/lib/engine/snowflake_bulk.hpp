@@ -7,6 +7,7 @@
 
 #include "crypto/digest.hpp"
 #include "engine/database.hpp"
+#include "io/file.hpp"
 #include "zip/zstd.hpp"
 
 namespace engine {
@@ -17,7 +18,6 @@ class SnowflakeBulk final : public Bulk {
  public:
   /// in   spool  folder for the file in the making
   SnowflakeBulk(Snowflake& database, std::string scratch, std::vector<ScratchColumn> columns, const std::string& spool);
-  ~SnowflakeBulk() override;
 
   void null() override { ++column_; }  // a key that is not there is SQL's null
   void integer(std::int64_t value) override;
@@ -37,8 +37,7 @@ class SnowflakeBulk final : public Bulk {
   std::string scratch_;
   std::vector<ScratchColumn> columns_;
   std::vector<std::string> keys_;  // as they stand in a line
-  std::string path_;
-  int file_ = -1;
+  io::Fd file_;                    // which a loader that is killed does not leave behind
   std::string lines_;
   zip::Compressor compressor_{1};
   crypto::Sha256 digest_;

@@ -36,15 +36,16 @@ class Fd {
 /// Reads files by names that are relative to the folder of `path`; the result is what read_file() gives.
 [[nodiscard]] std::function<std::optional<std::string>(const std::string& name)> files_beside(const std::string& path);
 
-/// Replaces a file so that after a crash it holds the old or the new content, never a mixture: written to `path.tmp.PID`,
-/// synced, renamed, folder synced.
-void replace_file(const std::string& path, std::string_view content);
+/// Replaces a file so that after a crash it holds the old or the new content, never a mixture: written to `path.tmp`, synced,
+/// renamed, folder synced. One that a killed process left is used again; while another process writes it, `path.tmp.THREAD` is. mode: of the file, whatever the umask; when it is
+/// not said, one that is there keeps its own.
+void replace_file(const std::string& path, std::string_view content, std::optional<unsigned> mode = std::nullopt);
 
 /// Replaces a file by what `f` makes of its content (empty when it is missing), one process at a time: an exclusive lock is held on
 /// PATH.lock, which is made and stays. Nothing is written when nothing changes.
 void update_file(const std::string& path, const std::function<std::string(const std::string& content)>& f);
 
-/// Creates a file that must not exist yet, durable when it returns: written beside under a temporary name, synced,
+/// Creates a file that must not exist yet, durable when it returns: written without a name, so that a kill leaves nothing, synced,
 /// link(2)ed, folder synced.
 /// out  false when a file of that name exists (its content is then somebody's whole content)
 [[nodiscard]] bool create_file(const std::string& path, std::string_view content);
@@ -55,9 +56,14 @@ void update_file(const std::string& path, const std::function<std::string(const 
 
 /// Creates a folder and its parents, each made durable in its parent; no error when they exist.
 void make_folders(const std::string& path);
+/// The same, the last one with mode 0700 when it is made here.
+void make_private_folder(const std::string& path);
 void sync_folder(const std::string& path);
 /// Opens for writing, created empty (mode 0600).
 [[nodiscard]] Fd create_for_writing(const std::string& path);
+/// A file without a name in a folder, for reading and writing (mode 0600): it goes with its last descriptor, however that ends.
+/// Others of this process open it by `/proc/self/fd/NUMBER`.
+[[nodiscard]] Fd unnamed_file(const std::string& folder);
 void sync(const Fd& fd, const std::string& path);
 void remove_file(const std::string& path);  ///< no error when it does not exist
 

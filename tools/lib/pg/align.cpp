@@ -26,9 +26,8 @@ Row next_row(const Row* before, const Row& fits, const Row& must, const Candidat
 
 }  // namespace
 
-std::vector<std::optional<std::size_t>> align(std::span<const std::string_view> columns,
-                                              std::span<const Candidate> candidates) {
-  std::vector<std::optional<std::size_t>> found(columns.size());
+std::vector<Place> align(std::span<const std::string_view> columns, std::span<const Candidate> candidates) {
+  std::vector<Place> found(columns.size());
   if (columns.empty()) return found;
 
   std::vector<std::size_t> open;  // indices of the candidates that can occur at all
@@ -64,17 +63,17 @@ std::vector<std::optional<std::size_t>> align(std::span<const std::string_view> 
     for (std::size_t j = 0; j < open.size(); ++j) {
       if (!before[c][j] || !behind[j]) continue;
       ++ways;
-      found[c] = open[j];
+      found[c].greatest = open[j];
     }
-    if (ways != 1) found[c].reset();
+    if (ways == 1) found[c].proven = found[c].greatest;
   }
 
   for (std::size_t c = 0; c < columns.size(); ++c) {
-    if (!found[c] || candidates[*found[c]].presence == Presence::perhaps) continue;
-    if (candidates[*found[c]].name == columns[c]) continue;
+    if (!found[c].proven || candidates[*found[c].proven].presence == Presence::perhaps) continue;
+    if (candidates[*found[c].proven].name == columns[c]) continue;
     for (std::size_t i = 0; i < candidates.size(); ++i) {
       if (candidates[i].presence != Presence::perhaps && candidates[i].name == columns[c]) {
-        return std::vector<std::optional<std::size_t>>(columns.size());
+        return std::vector<Place>(columns.size());
       }
     }
   }

@@ -25,7 +25,16 @@ struct Candidate {
   bool same_name = false;  ///< a `certain` one: it had this name already
 };
 
-/// Finds the attribute of each column, where it is certain.
+/// Which candidate a column is, as its index.
+///
+/// proven    it is this one; nothing: not certain
+/// greatest  it is none behind this one; nothing: not known, it may be any of the relation's
+struct Place {
+  std::optional<std::size_t> proven;
+  std::optional<std::size_t> greatest;
+};
+
+/// Finds the attribute of each column, where it is certain, and else how far it can lie.
 ///
 /// Columns stand in the order of attnum, attnums are never reused, and a new attribute's exceeds all older ones. So a message
 /// holds every `certain` (under its name, where that is known), every `always` up to its last attribute, any of the `perhaps`,
@@ -39,13 +48,12 @@ struct Candidate {
 ///   1 2x(never) 3               a b          1 3
 ///
 /// A column that is found to be a living attribute, but has the present name of another one, says that something unforeseen
-/// happened (a generated column made plain, names exchanged): then nothing is proven.
+/// happened (a generated column made plain, names exchanged): then nothing is proven, and nothing known.
 ///
 /// in   columns     names of the message's columns, in order
 ///      candidates  in order of attnum, as of a catalog snapshot in which the message's transaction is visible
-/// out  for each column the index of its candidate, or nothing
 /// src  PostgreSQL, logicalrep_write_attrs; cdc-stream.5, Tables and columns
-[[nodiscard]] std::vector<std::optional<std::size_t>> align(std::span<const std::string_view> columns,
-                                                            std::span<const Candidate> candidates);
+[[nodiscard]] std::vector<Place> align(std::span<const std::string_view> columns,
+                                       std::span<const Candidate> candidates);
 
 }  // namespace pg

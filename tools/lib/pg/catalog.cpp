@@ -23,8 +23,8 @@ std::string_view identity_word(char identity) {
 
 }  // namespace
 
-Catalog::Catalog(Connection& session, std::string publication, std::optional<base::Xid> horizon)
-    : session_(session), publication_(publication), tables_(session, std::move(publication), horizon) {}
+Catalog::Catalog(Connection& session, std::string publication, Horizon horizon)
+    : session_(session), publication_(publication), tables_(session, std::move(publication), std::move(horizon)) {}
 
 std::vector<ColumnType> Catalog::types(std::span<const base::Oid> wanted) {
   std::string unknown;
@@ -124,7 +124,7 @@ Description Catalog::describe(const Relation& relation, base::Xid xid) {
   }
   const std::optional<Table> table = tables_.of_message(relation.relid, xid);
   const std::vector<ColumnType> types = this->types(oids);
-  std::vector<std::optional<std::size_t>> found(relation.columns.size());
+  std::vector<Place> found(relation.columns.size());
   if (table) {
     schema.root = table->root;
     description.visible = table->visible;
@@ -151,11 +151,11 @@ Description Catalog::describe(const Relation& relation, base::Xid xid) {
     for (const Attribute& attribute : table->attributes) key_parts += attribute.pk ? 1 : 0;
   }
   for (std::size_t i = 0; i < found.size(); ++i) {
-    if (!found[i]) continue;
-    const Attribute& attribute = table->attributes[*found[i]];
+    if (!found[i].proven) continue;
+    const Attribute& attribute = table->attributes[*found[i].proven];
     // Where a column list may have been taken away since, only a name that still fits is proof.
     if (!table->steady && attribute.name != names[i]) {
-      found[i].reset();
+      found[i] = {};
     } else if (attribute.pk) {
       ++key_parts_bound;
     }
@@ -171,8 +171,8 @@ Description Catalog::describe(const Relation& relation, base::Xid xid) {
       column.pk = said.key;
       if (said.key) column.nullable = false;
     }
-    if (found[i]) {
-      const Attribute& attribute = table->attributes[*found[i]];
+    if (found[i].proven) {
+      const Attribute& attribute = table->attributes[*found[i].proven];
       bind(column, *table, attribute);
       if (relation.identity != 'd' && key_parts_bound == key_parts) column.pk = attribute.pk;
       if (attribute.nullable) {
@@ -180,6 +180,8 @@ Description Catalog::describe(const Relation& relation, base::Xid xid) {
       } else if (attribute.settled) {
         column.nullable = false;
       }
+    } else if (table && table->visible && !table->attributes.empty()) {
+      column.greatest_attnum = table->attributes[found[i].greatest.value_or(table->attributes.size() - 1)].attnum;
     }
     schema.columns.push_back(std::move(column));
   }
@@ -187,13 +189,13 @@ Description Catalog::describe(const Relation& relation, base::Xid xid) {
   return description;
 }
 
-void Catalog::remember(const Table& table, std::span<const std::optional<std::size_t>> found) {
+void Catalog::remember(const Table& table, std::span<const Place> found) {
   Seen& seen = seen_[table.relid.value];
   std::unordered_set<std::size_t> present;
-  for (const auto& index : found) {
-    if (!index) continue;
-    seen.greatest = std::max(seen.greatest, table.attributes[*index].attnum);
-    present.insert(*index);
+  for (const Place& place : found) {
+    if (!place.proven) continue;
+    seen.greatest = std::max(seen.greatest, table.attributes[*place.proven].attnum);
+    present.insert(*place.proven);
   }
   if (present.size() != found.size()) return;
   for (std::size_t i = 0; i < table.attributes.size(); ++i) {

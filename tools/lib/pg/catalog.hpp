@@ -55,9 +55,8 @@ class Catalog {
  public:
   /// in   session      a plain session; kept, and must outlive this object
   ///      publication  whose column lists count
-  ///      horizon      the slot's catalog_xmin, read before the first transaction of this run: changes to the catalog by older
-  ///                   transactions were committed before anything that the slot sends. Nothing: nothing is that old
-  Catalog(Connection& session, std::string publication, std::optional<base::Xid> horizon);
+  ///      horizon      of the slot whose messages are described
+  Catalog(Connection& session, std::string publication, Horizon horizon);
 
   // err  for all below: as Connection::query
 
@@ -69,7 +68,7 @@ class Catalog {
 
   /// For a reader: the schema of a relation message that stood in transaction `xid`.
   ///
-  /// out  names, types, identity from the message; attnum and bind where align() proves them; pk from the replica identity when
+  /// out  names, types, identity from the message; attnum and bind where align() proves them, else greatest_attnum; pk from the replica identity when
   ///      that is `default`, else from the catalog when each part of the key is bound, else none; nullable and default null
   ///      where the catalog cannot vouch for the time of the message
   [[nodiscard]] Description describe(const Relation& relation, base::Xid xid);
@@ -79,7 +78,7 @@ class Catalog {
   [[nodiscard]] Description describe(const Table& table);
 
  private:
-  void remember(const Table& table, std::span<const std::optional<std::size_t>> found);
+  void remember(const Table& table, std::span<const Place> found);
 
   Connection& session_;
   std::string publication_;

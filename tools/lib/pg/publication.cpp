@@ -111,7 +111,7 @@ void PublicationWatch::look(const PublicationContent& before) {
         Exit::refused, "publication_missing",
         "publication " + name + " was dropped" +
             (now.oid.empty() ? "; repair: CREATE PUBLICATION " + name + " ..., then " : ", and made anew; repair: ") +
-            "pgcdc-slot drop and create, then copy the tables again with pgcdc-snapshot, then " + forget_);
+            "pgcdc-slot drop, then " + forget_ + ", then cdc-run --repair");
   }
   for (const auto& [key, entry] : before.named) {
     if (now.all_tables) break;

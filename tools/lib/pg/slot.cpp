@@ -65,11 +65,10 @@ std::optional<Slot> find_slot(Connection& session, const std::string& name) {
 
 void refuse_slot(const std::string& name, const std::optional<Slot>& slot, const std::string& database) {
   const std::string that = "slot " + name;
-  const std::string anew = "pgcdc-slot create --slot " + name +
-                           ", then copy the tables again with pgcdc-snapshot (or cdc-run --snapshot), under another "
-                           "source or into another stage: the old"
-                           " log cannot go on behind a gap";
-  if (!slot) throw Failure(Exit::refused, "slot_missing", that + " does not exist; repair: " + anew);
+  const std::string make = "pgcdc-slot create --slot " + name + ", then cdc-stage-mend and pgcdc-snapshot)";
+  const std::string anew = "cdc-run --repair (by hand: pgcdc-slot drop --slot " + name + ", then " + make;
+  if (!slot)
+    throw Failure(Exit::refused, "slot_missing", that + " does not exist; repair: cdc-run --repair (by hand: " + make);
   if (!slot->logical) {
     throw Failure(Exit::refused, "slot_physical", that + " is a physical slot; name another with --slot");
   }
@@ -89,20 +88,14 @@ void refuse_slot(const std::string& name, const std::optional<Slot>& slot, const
                       " name the primary in the dsn, or another slot with --slot");
   }
   if (slot->two_phase) {
-    throw Failure(
-        Exit::refused, "slot_two_phase",
-        that +
-            " decodes prepared transactions (two_phase), whose rows do not come again; repair: pgcdc-slot drop"
-            " --slot " +
-            name + ", then " + anew);
+    throw Failure(Exit::refused, "slot_two_phase",
+                  that + " decodes prepared transactions (two_phase), whose rows do not come again; repair: " + anew);
   }
   if (slot->wal_status == "lost") {
     throw Failure(Exit::refused, "slot_lost",
                   that + " has lost what it needs (wal_status is lost" +
                       (slot->invalidation_reason.empty() ? "" : ", " + slot->invalidation_reason) +
-                      "); repair: pgcdc-slot drop"
-                      " --slot " +
-                      name + ", then " + anew);
+                      "); repair: " + anew);
   }
 }
 

@@ -23,9 +23,13 @@ constexpr const char* kMostLookedThrough = "20000";
 
 // SQL condition: the catalog row `alias` was written by a transaction older than the horizon. age() counts modulo 2^32; a row
 // so old that it looks new again is merely not settled.
-std::string settled(std::string_view alias, std::optional<base::Xid> horizon) {
-  if (!horizon) return "false";
-  return "age(" + std::string(alias) + ".xmin) > age('" + std::to_string(horizon->value) + "'::xid)";
+std::string settled(std::string_view alias, const Horizon& horizon) {
+  const std::string age = "age(" + std::string(alias) + ".xmin) > ";
+  if (horizon.xid) return age + "age('" + std::to_string(horizon.xid->value) + "'::xid)";
+  if (horizon.slot.empty()) return "false";
+  return "coalesce(" + age +
+         "(SELECT age(catalog_xmin) FROM pg_catalog.pg_replication_slots WHERE slot_name = " + literal(horizon.slot) +
+         "), false)";
 }
 
 // SQL expression: is this transaction visible in the statement's snapshot? pgoutput gives 32 bits; the epoch is the one that
@@ -67,8 +71,8 @@ Attribute attribute_of(const Result& result, std::size_t row, const Table& table
 
 }  // namespace
 
-Tables::Tables(Connection& session, std::string publication, std::optional<base::Xid> horizon)
-    : session_(session), publication_(std::move(publication)), horizon_(horizon) {}
+Tables::Tables(Connection& session, std::string publication, Horizon horizon)
+    : session_(session), publication_(std::move(publication)), horizon_(std::move(horizon)) {}
 
 std::vector<Table> Tables::read_all(std::string_view relids, std::optional<base::Xid> asked) {
   const std::string oids = "'{" + std::string(relids) + "}'::oid[]";

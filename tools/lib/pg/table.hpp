@@ -68,11 +68,21 @@ class Visibility {
   std::vector<std::uint64_t> running_;
 };
 
+/// Changes to the catalog by older transactions were committed before anything that a slot still sends.
+///
+/// xid   the slot's catalog_xmin, read before its first transaction
+/// slot  else its name: it is asked for its catalog_xmin with every look, since that moves on with what is confirmed
+/// Neither: nothing is that old.
+struct Horizon {
+  std::optional<base::Xid> xid;
+  std::string slot;
+};
+
 /// Reads tables over one session.
 class Tables {
  public:
   /// in   as Catalog's
-  Tables(Connection& session, std::string publication, std::optional<base::Xid> horizon);
+  Tables(Connection& session, std::string publication, Horizon horizon);
 
   // err  for both below: as Connection::query
 
@@ -100,7 +110,7 @@ class Tables {
 
   Connection& session_;
   std::string publication_;
-  std::optional<base::Xid> horizon_;
+  Horizon horizon_;
   std::unordered_map<std::uint32_t, Ahead> ahead_;
   std::unordered_set<std::uint32_t> asked_;  ///< in this round: not read ahead once more
   std::shared_ptr<const Visibility> seen_;   ///< of what was read ahead last

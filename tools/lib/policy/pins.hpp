@@ -3,11 +3,13 @@
 // Knows a file's form, opens none; must not know rules. Pure.
 #pragma once
 
+#include <cstdint>
 #include <map>
 #include <optional>
 #include <set>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "change/types.hpp"
 
@@ -24,10 +26,13 @@ struct Pin {
 ///
 /// columns          by name
 /// binds            every column that was ever seen in it, under whatever name
-/// all_binds_known  none was seen of which nobody could say which it was
+/// unknown          by relid and name: a column was seen under it of which nobody could say which it was, only that its number is not
+///                  greater than this
+/// all_binds_known  none was seen of which not even that was known
 struct TablePins {
   std::map<std::string, Pin> columns;
   std::set<std::string> binds;
+  std::map<std::pair<std::uint32_t, std::string>, std::uint32_t> unknown;
   bool all_binds_known = true;
   bool operator==(const TablePins&) const = default;
 };
@@ -49,8 +54,9 @@ void remember(TablePins& pins, const change::Schema& schema, bool first);
 void add_others(TablePins& pins, const TablePins& others);
 
 /// The pins file: one pin a line, five fields with one tab between them: source, table, column, bind, type; `-` for what is not
-/// known. A line whose column is `-` says that a column was seen that was accepted under no name. Sorted, so that `diff` shows what
-/// changed.
+/// known. A line whose column is `-` says that a column was seen that was accepted under no name. A line without a type is no pin: it says
+/// that under this name stood one of the first six columns of a relation, `16411.1-6`, or any, `16411.1-*`. Sorted, so that `diff` shows
+/// what changed.
 class PinBook {
  public:
   using Tables = std::map<std::string, TablePins, std::less<>>;

@@ -98,7 +98,7 @@ class AzStore : public RemoteStore {
   http::Response ask_once(const Call& call) override;
   Verdict judge(const Call& call, http::Response& answer) override;
   [[noreturn]] void refuse(const Call& call, const http::Response& answer) const override;
-  Listing list_page(const std::string& prefix, const std::string& delimiter, const std::string& next) override;
+  Listing list_page(const Page& page) override;
   void send_file(const std::string& path, const std::string& name) override;
 
   AzAccount account_;
@@ -148,10 +148,7 @@ Verdict AzStore::judge(const Call& call, http::Response& answer) {
     account_.bearer->forget();
     return Verdict::adjusted;
   }
-  if (status == 403 && !account_.key.empty()) {
-    const std::optional<std::int64_t> time = time_of(answer);
-    if (time && std::abs(*time - time_s()) > kMostAwayS) return follow_clock(answer);
-  }
+  if (status == 403 && !account_.key.empty() && is_clock_away(answer, kMostAwayS)) return follow_clock(answer);
   if (is_there_already(call, answer)) {
     answer.status = 412;
     return Verdict::answer;
@@ -171,11 +168,12 @@ void AzStore::refuse(const Call& call, const http::Response& answer) const {
   throw Failure(Exit::retry, "store_answer", words);
 }
 
-Listing AzStore::list_page(const std::string& prefix, const std::string& delimiter, const std::string& next) {
-  Call call{"GET", "", {{"restype", "container"}, {"comp", "list"}, {"maxresults", "1000"}}};
-  if (!prefix.empty()) call.query.emplace_back("prefix", prefix);
-  if (!delimiter.empty()) call.query.emplace_back("delimiter", delimiter);
-  if (!next.empty()) call.query.emplace_back("marker", next);
+// A listing cannot begin at a name: a marker is what the store gave out.
+Listing AzStore::list_page(const Page& page) {
+  Call call{"GET", "", {{"restype", "container"}, {"comp", "list"}, {"maxresults", "5000"}}};
+  if (!page.prefix.empty()) call.query.emplace_back("prefix", page.prefix);
+  if (!page.delimiter.empty()) call.query.emplace_back("delimiter", page.delimiter);
+  if (!page.next.empty()) call.query.emplace_back("marker", page.next);
   return parse_listing(ask(call).body, kAzForm);
 }
 

@@ -12,8 +12,12 @@
 namespace stage {
 
 /// `List Blobs`.
-inline constexpr ListingForm kAzForm{"/EnumerationResults", "/EnumerationResults/Blobs/Blob/Name",
-                                     "/EnumerationResults/Blobs/BlobPrefix/Name", "/EnumerationResults/NextMarker",
+inline constexpr ListingForm kAzForm{"/EnumerationResults",
+                                     "/EnumerationResults/Blobs/Blob/Name",
+                                     "/EnumerationResults/Blobs/BlobPrefix/Name",
+                                     "/EnumerationResults/NextMarker",
+                                     "/EnumerationResults/Blobs/Blob/Properties/Content-Length",
+                                     "/EnumerationResults/Blobs/Blob/Properties/Last-Modified",
                                      false};
 
 /// in   where  `az://CONTAINER[/PREFIX]`

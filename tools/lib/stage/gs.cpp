@@ -57,7 +57,8 @@ class GsStore : public RemoteStore {
   http::Response ask_once(const Call& call) override;
   Verdict judge(const Call& call, http::Response& answer) override;
   [[noreturn]] void refuse(const Call& call, const http::Response& answer) const override;
-  Listing list_page(const std::string& prefix, const std::string& delimiter, const std::string& next) override;
+  Listing list_page(const Page& page) override;
+  bool lists_after() const override { return true; }
   Header if_absent() const override { return {"x-goog-if-generation-match", "0"}; }
   void send_file(const std::string& path, const std::string& name) override {
     static_cast<void>(ask({"PUT", name, {}, {if_absent()}, {}, path}));  // 412: somebody was faster, with the same
@@ -107,11 +108,13 @@ Verdict GsStore::judge(const Call& call, http::Response& answer) {
   if (status == 404 && !call.name.empty() && code != "NoSuchBucket") return Verdict::answer;
   if (status == 401 && account_.bearer) {
     account_.bearer->forget();
-    const std::optional<std::int64_t> time = time_of(answer);
-    if (time && std::abs(*time - time_s()) > kMostAwayS) return follow_clock(answer);
+    if (is_clock_away(answer, kMostAwayS)) return follow_clock(answer);
     return Verdict::adjusted;
   }
-  if (status == 403 && code == "RequestTimeTooSkewed") return follow_clock(answer);
+  // The answer to HEAD has no body, so it does not say why.
+  const bool is_mute = call.method == "HEAD" && code.empty();
+  if (status == 403 && (code == "RequestTimeTooSkewed" || (is_mute && is_clock_away(answer, kMostAwayS))))
+    return follow_clock(answer);
   if (is_there_already(call, answer)) {
     answer.status = 412;
     return Verdict::answer;
@@ -130,11 +133,15 @@ void GsStore::refuse(const Call& call, const http::Response& answer) const {
   throw Failure(Exit::retry, "store_answer", words);
 }
 
-Listing GsStore::list_page(const std::string& prefix, const std::string& delimiter, const std::string& next) {
+Listing GsStore::list_page(const Page& page) {
   Call call{"GET", "", {{"list-type", "2"}, {"encoding-type", "url"}}};
-  if (!prefix.empty()) call.query.emplace_back("prefix", prefix);
-  if (!delimiter.empty()) call.query.emplace_back("delimiter", delimiter);
-  if (!next.empty()) call.query.emplace_back("continuation-token", next);
+  if (!page.prefix.empty()) call.query.emplace_back("prefix", page.prefix);
+  if (!page.delimiter.empty()) call.query.emplace_back("delimiter", page.delimiter);
+  if (!page.next.empty()) {
+    call.query.emplace_back("continuation-token", page.next);
+  } else if (!page.after.empty()) {
+    call.query.emplace_back("start-after", page.after);
+  }
   return parse_listing(ask(call).body);
 }
 

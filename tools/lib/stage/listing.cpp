@@ -4,8 +4,12 @@
 #include <expat.h>
 
 #include <climits>
+#include <cstdlib>
+#include <ctime>
+#include <limits>
 #include <memory>
 #include <new>
+#include <utility>
 
 #include "base/failure.hpp"
 
@@ -31,12 +35,16 @@ std::string decode_uri(std::string_view text) {
   return decoded;
 }
 
+// Of what bears no time nobody may say that it is old.
+const Listed kUndated{"", 0, std::numeric_limits<std::int64_t>::max()};
+
 // What expat's functions are given.
 struct ListingParser {
   const ListingForm& form;
   Listing listing = {};
   std::string path = {};  // of the open elements, `/ListBucketResult/Contents/Key`
   std::string text = {};
+  Listed object = kUndated;
   bool has_root = false;
 };
 
@@ -55,7 +63,13 @@ void XMLCALL close_element(void* data, const XML_Char*) {
   auto* parser = static_cast<ListingParser*>(data);
   const auto name = [&] { return parser->form.is_encoded ? decode_uri(parser->text) : parser->text; };
   if (parser->path == parser->form.key) {
-    parser->listing.keys.push_back(name());
+    parser->listing.keys.push_back(parser->object.name = name());
+  } else if (parser->path == parser->form.bytes) {
+    parser->object.bytes = std::strtoull(parser->text.c_str(), nullptr, 10);
+  } else if (parser->path == parser->form.modified) {
+    parser->object.modified_us = time_of_listing(parser->text).value_or(kUndated.modified_us);
+  } else if (parser->path == parser->form.key.substr(0, parser->form.key.rfind('/'))) {
+    parser->listing.objects.push_back(std::exchange(parser->object, kUndated));
   } else if (parser->path == parser->form.folder) {
     parser->listing.folders.push_back(name());
   } else if (parser->path == parser->form.next) {
@@ -65,6 +79,14 @@ void XMLCALL close_element(void* data, const XML_Char*) {
 }
 
 }  // namespace
+
+std::optional<std::int64_t> time_of_listing(const std::string& text) {
+  std::tm parts{};
+  const char* rest = ::strptime(text.c_str(), "%Y-%m-%dT%H:%M:%S", &parts);
+  if (rest == nullptr) rest = ::strptime(text.c_str(), "%a, %d %b %Y %H:%M:%S GMT", &parts);
+  if (rest == nullptr) return std::nullopt;
+  return std::int64_t{::timegm(&parts)} * 1'000'000;
+}
 
 Listing parse_listing(std::string_view xml, const ListingForm& form) {
   ListingParser state{form};

@@ -45,11 +45,35 @@ std::optional<base::Lsn> position_of(std::string_view name) {
 Log::Log(Store& store, std::string source, std::uint64_t era)
     : store_(store), source_(std::move(source)), era_(era), folder_(era_folder(source_, era)) {}
 
-std::optional<Identity> Log::identity(Store& store, std::string_view source) {
-  const std::string name = source_object(source);
+void Log::use_era(std::uint64_t era) {
+  era_ = era;
+  folder_ = era_folder(source_, era);
+}
+
+namespace {
+
+std::optional<Identity> identity_at(Store& store, const std::string& name) {
   const auto text = store.read(name);
   if (!text) return std::nullopt;
   return understood(name, [&] { return decode_identity(*text); });
+}
+
+}  // namespace
+
+std::optional<Identity> Log::identity(Store& store, std::string_view source) {
+  auto newest = identity_at(store, source_object(source));
+  while (newest) {
+    auto next = identity_at(store, source_object(source, newest->era + 1));
+    if (!next) break;
+    newest = std::move(next);
+  }
+  return newest;
+}
+
+std::optional<Identity> Log::identity(Store& store, std::string_view source, std::uint64_t era) {
+  auto first = identity_at(store, source_object(source));
+  if (first && first->era == era) return first;
+  return identity_at(store, source_object(source, era));
 }
 
 Identity Log::claim(Store& store, const Identity& mine) {
@@ -57,6 +81,14 @@ Identity Log::claim(Store& store, const Identity& mine) {
   if (store.put_if_absent(source_object(mine.source), encode(mine) + "\n")) return mine;
   const auto standing = identity(store, mine.source);
   if (!standing) throw Failure(Exit::retry, "file_failed", "could not read " + source_object(mine.source) + " again");
+  return *standing;
+}
+
+Identity Log::begin_era(Store& store, const Identity& mine) {
+  const std::string name = source_object(mine.source, mine.era);
+  if (store.put_if_absent(name, encode(mine) + "\n")) return mine;
+  const auto standing = identity_at(store, name);
+  if (!standing) throw Failure(Exit::retry, "file_failed", "could not read " + name + " again");
   return *standing;
 }
 
@@ -93,25 +125,44 @@ std::optional<Stored> Log::at(base::Lsn from) {
     stored.sha256 = stored.epoch.stub_sha256;
     return stored;
   }
+  if (stored.epoch.lost) {
+    stored.sha256 = stored.epoch.stub_sha256.empty() ? crypto::sha256_hex(*text) : stored.epoch.stub_sha256;
+    return stored;
+  }
   if (stored.epoch.source != source_ || stored.epoch.era != era_) broken(name, "belongs to another source or era");
   stored.sha256 = crypto::sha256_hex(*text);
+  return stored;
+}
+
+std::vector<base::Lsn> Log::listed(std::optional<base::Lsn> behind) {
+  std::vector<base::Lsn> positions;
+  const std::string last = behind ? log_object(*behind) : "";
+  for (const std::string& name : store_.list_one_level(full_name("log"), last.substr(last.rfind('/') + 1))) {
+    if (const auto position = position_of(name)) positions.push_back(*position);
+  }
+  std::sort(positions.begin(), positions.end());
+  return positions;
+}
+
+std::optional<Stored> Log::lost_around(base::Lsn position) {
+  const std::vector<base::Lsn> positions = listed();
+  auto before = std::lower_bound(positions.begin(), positions.end(), position);
+  if (before == positions.begin()) return std::nullopt;
+  auto stored = at(*--before);
+  if (!stored || !stored->epoch.lost || stored->epoch.to < position) return std::nullopt;
   return stored;
 }
 
 std::optional<Stored> Log::next(base::Lsn from) {
   auto stored = at(from);
   if (!stored) {
-    const auto names = store_.list_one_level(full_name("log"));
-    const bool later = std::any_of(names.begin(), names.end(), [&](const std::string& name) {
-      const auto position = position_of(name);
-      return position && *position > from;
-    });
-    if (!later) return std::nullopt;
+    if (listed(from).empty()) return std::nullopt;
     // It may have been published, and the next one too, between the look and the listing.
     stored = at(from);
     if (!stored) {
       throw Failure(Exit::refused, "gap",
-                    "no epoch begins at " + base::format(from) + " in the stage, while later ones exist")
+                    "no epoch begins at " + base::format(from) +
+                        " in the stage, while later ones exist; repair: cdc-run --repair")
           .at_lsn(from);
     }
   }
@@ -124,13 +175,28 @@ std::optional<Stored> Log::next(base::Lsn from) {
 }
 
 std::optional<base::Lsn> Log::near(base::Lsn most) {
-  std::optional<base::Lsn> best = start();
-  if (!best) return std::nullopt;
-  for (const std::string& name : store_.list_one_level(full_name("log"))) {
-    const auto position = position_of(name);
-    if (position && *position <= most && *position > *best) best = position;
+  const std::optional<base::Lsn> first = start();
+  if (!first || most <= *first) return first;
+  // A log is long, and what is looked for is near its end: looked for further and further before `most`.
+  constexpr std::uint64_t kFirstLook = std::uint64_t{64} * 1024;
+  const std::uint64_t whole = most.value - first->value;
+  for (std::uint64_t back = store_.lists_after() ? kFirstLook : whole;; back = back > whole / 16 ? whole : back * 16) {
+    const std::vector<base::Lsn> positions = back >= whole ? listed() : listed(base::Lsn{most.value - back});
+    const auto behind = std::upper_bound(positions.begin(), positions.end(), most);
+    if (behind != positions.begin()) return std::max(*first, *std::prev(behind));
+    if (back >= whole) return first;
   }
-  return best;
+}
+
+std::optional<base::Lsn> Log::last(std::optional<base::Lsn> about) {
+  const std::optional<base::Lsn> from = about && store_.lists_after() ? near(*about) : start();
+  if (!from) return std::nullopt;
+  const std::vector<base::Lsn> positions = listed(*from);
+  return positions.empty() ? from : positions.back();
+}
+
+bool Log::append_lost(base::Lsn from, base::Lsn to, std::string_view sha256) {
+  return store_.put_if_absent(full_name(log_object(from)), encode_lost(from, to, sha256) + "\n");
 }
 
 std::optional<std::string> Log::append(const Epoch& epoch) {

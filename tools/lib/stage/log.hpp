@@ -25,13 +25,24 @@ class Log {
   ///      era    of the log to follow
   Log(Store& store, std::string source, std::uint64_t era);
 
-  /// The content of source.json; nothing when nobody has written yet. err  refused/broken_stage
+  /// Whose the stage is, in its newest era; nothing when nobody has written yet. err  refused/broken_stage
   [[nodiscard]] static std::optional<Identity> identity(Store& store, std::string_view source);
+  /// The same of one era.
+  [[nodiscard]] static std::optional<Identity> identity(Store& store, std::string_view source, std::uint64_t era);
 
   /// Creates source.json, or finds the one that stands.
   ///
-  /// out  the identity that holds: `mine`, or what an earlier writer put
+  /// out  the identity that holds: `mine`, or what an earlier writer put, of the newest era
   [[nodiscard]] static Identity claim(Store& store, const Identity& mine);
+
+  /// Begins an era: what the source said before is another history than what it says now.
+  ///
+  /// in   mine  its `era` follows on the newest one
+  /// out  the identity that holds: `mine`, or what somebody else began
+  [[nodiscard]] static Identity begin_era(Store& store, const Identity& mine);
+
+  /// Follows another era from now on.
+  void use_era(std::uint64_t era);
 
   /// Where the log begins; nothing when no epoch has been published. err  refused/broken_stage
   [[nodiscard]] std::optional<base::Lsn> start();
@@ -39,16 +50,22 @@ class Log {
   /// The epoch that begins at a position.
   ///
   /// in   from  the log's start, or `to` of an epoch
-  /// out  the epoch; nothing when the log ends here (so far)
+  /// out  the epoch; nothing when the log ends here (so far).
   /// err  refused/gap: it is absent while a later one exists (also when `from` is no position of this log); refused/pruned: a
   ///      stub, its data are gone; refused/broken_stage: its text is no manifest or names another range, source or era
   [[nodiscard]] std::optional<Stored> next(base::Lsn from);
-  /// The same for a writer: stubs are given out (pruned = true), and a gap is not looked for (no listing).
+  /// The lost range that a position lies in, behind its beginning, or at its end; nothing when there is none. Asks for a listing.
+  [[nodiscard]] std::optional<Stored> lost_around(base::Lsn position);
+  /// The same as next for a writer: stubs are given out (pruned = true), and a gap is not looked for (no listing).
   [[nodiscard]] std::optional<Stored> at(base::Lsn from);
 
   /// Greatest listed position that is <= `most`, to begin following at; the start when nothing is listed. Nothing when the log is
   /// empty. Every listed manifest belongs to the chain, because each was created at its end.
   [[nodiscard]] std::optional<base::Lsn> near(base::Lsn most);
+  /// Greatest listed position; the start when nothing is listed. Nothing when the log is empty.
+  ///
+  /// in   about  near which position the end may be, so that what is long before it need not be listed; nothing: nobody knows
+  [[nodiscard]] std::optional<base::Lsn> last(std::optional<base::Lsn> about = std::nullopt);
 
   /// Creates start.json, or finds the one that stands. out  the log's start that holds
   [[nodiscard]] base::Lsn begin(base::Lsn from);
@@ -57,6 +74,11 @@ class Log {
   /// in   epoch  `from` is the log's end; files named by `object`; `prev` set
   /// out  the SHA-256 of its bytes, or nothing when the log has gone on already: find the end again
   [[nodiscard]] std::optional<std::string> append(const Epoch& epoch);
+
+  /// Says that a range is lost, where nothing stands. in  as encode_lost. out  false when a manifest stands there
+  [[nodiscard]] bool append_lost(base::Lsn from, base::Lsn to, std::string_view sha256);
+  /// Positions at which manifests are listed to begin, sorted; only those behind `behind`, when it is said. A hint.
+  [[nodiscard]] std::vector<base::Lsn> listed(std::optional<base::Lsn> behind = std::nullopt);
 
   /// The chunks that were copied, sorted by table, lsn and chunk; names below the era's folder. err  refused/broken_stage
   [[nodiscard]] std::vector<std::string> chunks();

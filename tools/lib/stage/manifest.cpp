@@ -145,7 +145,7 @@ void decode_common(const json::Value& value, Common& into) {
     into.files.push_back(decode_file(file, true));
     sum += into.files.back().rows;
   });
-  if (sum != into.rows) bad("rows is not the sum of the files' rows");
+  if (sum != into.rows && value.find("pruned") == nullptr) bad("rows is not the sum of the files' rows");
 }
 
 template <typename F>
@@ -208,6 +208,15 @@ std::string encode(const Chunk& chunk, Form form) {
   return text;
 }
 
+std::string encode_lost(base::Lsn from, base::Lsn to, std::string_view sha256) {
+  std::string text;
+  json::ObjectWriter object(text);
+  object.text("from", base::format(from)).text("to", base::format(to));
+  sha256.empty() ? object.null("sha256") : object.text("sha256", sha256);
+  object.boolean("lost", true).close();
+  return text;
+}
+
 Epoch decode_epoch(const json::Value& value) {
   Epoch epoch;
   epoch.from = lsn_at(value, "from");
@@ -216,6 +225,11 @@ Epoch decode_epoch(const json::Value& value) {
   if (value.find("pruned") != nullptr) {
     epoch.pruned = true;
     epoch.stub_sha256 = digest_at(value, "sha256");
+    return epoch;
+  }
+  if (value.find("lost") != nullptr) {
+    epoch.lost = true;
+    epoch.stub_sha256 = digest_or_empty(value, "sha256");
     return epoch;
   }
   decode_common(value, epoch);
@@ -249,6 +263,8 @@ Chunk decode_chunk(const json::Value& value) {
   chunk.to_key = raw_or_empty(value, "to_key");
   chunk.high = lsn_at(value, "high");
   chunk.ts = value.text_or("ts", "");
+  chunk.pruned = value.find("pruned") != nullptr;
+  if (chunk.pruned && !chunk.files.empty()) bad("a chunk that was emptied and has files");
   for (const FileEntry& file : chunk.files) {
     if (file.table != chunk.table) bad("a chunk with a file of another table");
   }

@@ -73,6 +73,8 @@ struct Common {
 /// commits            the file of `commit` lines; nothing when there is no commit
 /// prev               SHA-256 of the bytes of the manifest before it; empty for the first one (key `null`) and in the spool
 /// pruned             house-keeping has emptied it: only from, to and stub_sha256 (of the bytes it had) are set
+/// lost               the range is known to be missing, because somebody has mended the log: only from, to and stub_sha256 (of the
+///                    bytes of the manifest that stood there, empty when nobody knows) are set
 struct Epoch : Common {
   base::Lsn from;
   base::Lsn to;
@@ -83,6 +85,7 @@ struct Epoch : Common {
   std::optional<FileEntry> commits;
   std::string prev;
   bool pruned = false;
+  bool lost = false;
   std::string stub_sha256;
   bool operator==(const Epoch&) const = default;
 };
@@ -95,6 +98,7 @@ struct Epoch : Common {
 /// keys              no range: so many keys were read again; it says nothing of the others
 /// high              WAL position after the snapshot was taken
 /// ts                time of the copy, empty when it has no rows (key `null`)
+/// pruned            house-keeping has removed its files: there are none, and rows says how many lines they held
 struct Chunk : Common {
   std::string table;
   base::Lsn lsn;
@@ -106,6 +110,7 @@ struct Chunk : Common {
   std::optional<std::uint64_t> keys;
   base::Lsn high;
   std::string ts;
+  bool pruned = false;
   bool operator==(const Chunk&) const = default;
 };
 
@@ -115,6 +120,9 @@ enum class Form : std::uint8_t { line, stored };
 /// The manifest's text without line break.
 [[nodiscard]] std::string encode(const Epoch& epoch, Form form);
 [[nodiscard]] std::string encode(const Chunk& chunk, Form form);
+
+/// What stands in the place of a range that is lost. in  sha256  of the manifest that stood there, empty when nobody knows
+[[nodiscard]] std::string encode_lost(base::Lsn from, base::Lsn to, std::string_view sha256);
 
 /// in   value  a manifest of either form (`op`, when there, has been looked at by the caller)
 /// err  data/missing_key, data/bad_lsn, data/bad_format (another format), data/bad_manifest (ranges, digests or sums that cannot be)

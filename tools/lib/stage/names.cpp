@@ -55,11 +55,17 @@ std::string encode_lsn(base::Lsn lsn) {
 
 std::string source_object(std::string_view source) { return encode_name(source) + "/source.json"; }
 
+std::string source_object(std::string_view source, std::uint64_t era) {
+  return era_folder(source, era) + "source.json";
+}
+
 std::string era_folder(std::string_view source, std::uint64_t era) {
   return encode_name(source) + "/" + std::to_string(era) + "/";
 }
 
 std::string log_object(base::Lsn from) { return "log/" + encode_lsn(from) + ".json"; }
+
+std::string lost_object(std::string_view object) { return "lost/" + std::string(object) + ".json"; }
 
 std::string data_object(std::string_view table, base::Lsn from, base::Lsn to, std::uint64_t part,
                         std::string_view sha256) {

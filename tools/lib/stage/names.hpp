@@ -26,6 +26,8 @@ inline constexpr std::string_view kMessages = "_cdc.messages";
 
 /// `<source>/source.json`: identity of the cluster, created once.
 [[nodiscard]] std::string source_object(std::string_view source);
+/// `<source>/<era>/source.json`: the same of an era that was begun later.
+[[nodiscard]] std::string source_object(std::string_view source, std::uint64_t era);
 /// `<source>/<era>/`: what the `object` names of manifests are relative to.
 [[nodiscard]] std::string era_folder(std::string_view source, std::uint64_t era);
 /// `start.json`, below the era's folder: where this era's log begins, created once.
@@ -35,6 +37,8 @@ inline constexpr std::string_view kStartObject = "start.json";
 /// `data/<table>/<from>-<to>-<part>-<sha>.ndjson.zst`; table empty: the commits, `data/_commits/...`.
 [[nodiscard]] std::string data_object(std::string_view table, base::Lsn from, base::Lsn to, std::uint64_t part,
                                       std::string_view sha256);
+/// `lost/<object>.json`, below the era's folder: what is known of an object that is lost.
+[[nodiscard]] std::string lost_object(std::string_view object);
 /// `copy/<table>/<lsn>/<chunk>.json` and `copy/<table>/<lsn>/<chunk>-<part>-<sha>.ndjson.zst`.
 [[nodiscard]] std::string chunk_object(std::string_view table, base::Lsn lsn, std::uint64_t chunk);
 [[nodiscard]] std::string chunk_data_object(std::string_view table, base::Lsn lsn, std::uint64_t chunk,

@@ -66,7 +66,7 @@ struct ReadAhead::Parts {
   std::map<std::string, Item> items;    // by full name
   std::map<Turn, std::string> waiting;  // what to fetch, in the log's order
   std::uint64_t held = 0;               // bytes charged
-  std::string to_list;                  // a log's folder that is to be listed; empty: none
+  std::string to_list;                  // a manifest behind which its log is to be listed; empty: none
   std::string at;                       // the manifest last asked for
   std::size_t followed = 0;             // manifests found since
   std::size_t hits = 0;
@@ -141,7 +141,7 @@ void ReadAhead::Parts::extend() {
   // Whoever goes from one epoch to the next may well go on; whoever finds nothing behind the first has no use for a listing.
   if (followed > 1 && listed.upper_bound(at) == listed.end()) {
     followed = 0;
-    to_list = at.substr(0, at.rfind('/'));
+    to_list = at;
   }
 }
 
@@ -192,11 +192,13 @@ void ReadAhead::Parts::work() {
 }
 
 void ReadAhead::Parts::list(Store& store, std::unique_lock<std::mutex>& lock) {
-  const std::string folder = std::exchange(to_list, "");
+  const std::string behind = std::exchange(to_list, "");
+  const std::size_t cut = behind.rfind('/');
+  const std::string folder = behind.substr(0, cut);
   lock.unlock();
   std::vector<std::string> names;
   try {
-    names = store.list_one_level(folder);
+    names = store.list_one_level(folder, behind.substr(cut + 1));
   } catch (const base::Failure&) {  // it was a hint
   }
   lock.lock();
@@ -279,8 +281,8 @@ std::unique_ptr<ObjectReader> ReadAhead::open(const std::string& name) {
   return store_.open(name);
 }
 
-std::vector<std::string> ReadAhead::list_one_level(const std::string& folder) {
-  std::vector<std::string> names = store_.list_one_level(folder);
+std::vector<std::string> ReadAhead::list_one_level(const std::string& folder, const std::string& after) {
+  std::vector<std::string> names = store_.list_one_level(folder, after);
   if (folder.ends_with("/log")) {
     const std::lock_guard lock(parts_->mutex);
     for (const std::string& name : names) parts_->listed.insert(folder + "/" + name);

@@ -32,7 +32,13 @@ class ReadAhead : public Store {
   std::optional<std::string> read(const std::string& name) override;
   std::unique_ptr<ObjectReader> open(const std::string& name) override;
   std::vector<std::string> list(const std::string& folder) override { return store_.list(folder); }
-  std::vector<std::string> list_one_level(const std::string& folder) override;
+  std::vector<std::string> list_one_level(const std::string& folder, const std::string& after) override;
+  bool lists_after() const override { return store_.lists_after(); }
+  void each(const std::string& folder, const std::function<void(const Listed&)>& act) override {
+    store_.each(folder, act);
+  }
+  void replace(const std::string& name, std::string_view content) override { store_.replace(name, content); }
+  void remove(const std::string& name) override { store_.remove(name); }
   bool put_if_absent(const std::string& name, std::string_view content) override {
     return store_.put_if_absent(name, content);
   }

@@ -145,33 +145,62 @@ std::optional<Header> RemoteStore::same_object(const http::Response& answer) con
 }
 
 template <class Act>
-void RemoteStore::each_page(const std::string& folder, const std::string& delimiter, Act act) {
-  std::string next;
+void RemoteStore::each_page(Page page, Act act) {
   do {
-    const Listing page = list_page(place_.prefix + below(folder), delimiter, next);
-    act(page);
-    next = page.next;
-  } while (!next.empty());
+    const Listing listing = list_page(page);
+    act(listing);
+    page.next = listing.next;
+  } while (!page.next.empty());
 }
 
 std::vector<std::string> RemoteStore::list(const std::string& folder) {
   std::vector<std::string> names;
-  each_page(folder, "", [&](const Listing& page) {
+  each_page({place_.prefix + below(folder), "", "", ""}, [&](const Listing& page) {
     for (const std::string& key : page.keys) names.push_back(key.substr(place_.prefix.size()));
   });
   std::sort(names.begin(), names.end());
   return names;
 }
 
-std::vector<std::string> RemoteStore::list_one_level(const std::string& folder) {
+std::vector<std::string> RemoteStore::list_one_level(const std::string& folder, const std::string& after) {
   std::vector<std::string> names;
-  const std::size_t cut = place_.prefix.size() + below(folder).size();
-  each_page(folder, "/", [&](const Listing& page) {
-    for (const std::string& key : page.keys) names.push_back(key.substr(cut));
-    for (const std::string& name : page.folders) names.push_back(name.substr(cut, name.size() - cut - 1));
+  const std::string prefix = place_.prefix + below(folder);
+  const std::size_t cut = prefix.size();
+  const auto take = [&](std::string name) {
+    if (name > after) names.push_back(std::move(name));
+  };
+  each_page({prefix, "/", after.empty() ? "" : prefix + after, ""}, [&](const Listing& page) {
+    for (const std::string& key : page.keys) take(key.substr(cut));
+    for (const std::string& name : page.folders) take(name.substr(cut, name.size() - cut - 1));
   });
   std::sort(names.begin(), names.end());
   return names;
+}
+
+void RemoteStore::each(const std::string& folder, const std::function<void(const Listed&)>& act) {
+  each_page({place_.prefix + below(folder), "", "", ""}, [&](const Listing& page) {
+    for (Listed object : page.objects) {
+      object.name.erase(0, place_.prefix.size());
+      act(object);
+    }
+  });
+}
+
+void RemoteStore::replace(const std::string& name, std::string_view content) {
+  const Call put{"PUT", name, {}, {}, content};
+  // Who may create but not write over is told that it is there already.
+  if (ask(put).status == 412) refuse_change(put);
+}
+
+void RemoteStore::remove(const std::string& name) {
+  const Call call{"DELETE", name};
+  if (ask(call).status == 412) refuse_change(call);  // somebody has a lease on it
+}
+
+void RemoteStore::refuse_change(const Call& call) const {
+  throw Failure(
+      Exit::denied, "store_denied",
+      "the store does not let an object be written over or removed: " + call.method + " " + where() + "/" + call.name);
 }
 
 bool RemoteStore::put_if_absent(const std::string& name, std::string_view content) {
@@ -220,6 +249,11 @@ void RemoteStore::refuse_unproven(const std::string& words) const {
 
 bool RemoteStore::is_there_already(const Call& call, const http::Response& answer) {
   return answer.status == 403 && call.method == "PUT" && ask({"HEAD", call.name}).status == 200;
+}
+
+bool RemoteStore::is_clock_away(const http::Response& answer, std::int64_t most_s) const {
+  const std::optional<std::int64_t> time = time_of(answer);
+  return time && std::abs(*time - time_s()) > most_s;
 }
 
 Verdict RemoteStore::follow_clock(const http::Response& answer) {

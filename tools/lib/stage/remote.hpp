@@ -77,7 +77,10 @@ class RemoteStore : public Store {
   std::optional<std::string> read(const std::string& name) override;
   std::unique_ptr<ObjectReader> open(const std::string& name) override;
   std::vector<std::string> list(const std::string& folder) override;
-  std::vector<std::string> list_one_level(const std::string& folder) override;
+  std::vector<std::string> list_one_level(const std::string& folder, const std::string& after) override;
+  void each(const std::string& folder, const std::function<void(const Listed&)>& act) override;
+  void replace(const std::string& name, std::string_view content) override;
+  void remove(const std::string& name) override;
   bool put_if_absent(const std::string& name, std::string_view content) override;
   void place(const std::string& path, const std::string& name) override;
   void trust_single_writer() override { is_alone_ = true; }
@@ -106,8 +109,18 @@ class RemoteStore : public Store {
   virtual Verdict judge(const Call& call, http::Response& answer) = 0;
   /// Throws what an answer means that judge() called a refusal.
   [[noreturn]] virtual void refuse(const Call& call, const http::Response& answer) const = 0;
-  /// in   prefix  of names in the bucket; next: from the page before, empty: the first
-  virtual Listing list_page(const std::string& prefix, const std::string& delimiter, const std::string& next) = 0;
+  /// Which page of which listing.
+  ///
+  /// prefix  of names in the bucket
+  /// after   a name in the bucket: those up to it need not be listed, where a provider lets one begin later; empty: all
+  /// next    from the page before; empty: the first
+  struct Page {
+    std::string prefix;
+    std::string delimiter;
+    std::string after;
+    std::string next;
+  };
+  virtual Listing list_page(const Page& page) = 0;
   /// The header by which an object is only created.
   [[nodiscard]] virtual Header if_absent() const { return {"if-none-match", "*"}; }
   /// Sends a file as an object that was not there a moment ago.
@@ -115,12 +128,15 @@ class RemoteStore : public Store {
 
   /// `the store answered 403 AccessDenied to PUT s3://...`
   [[nodiscard]] std::string words_of(const Call& call, const http::Response& answer, const std::string& code) const;
+  [[noreturn]] void refuse_change(const Call& call) const;
   [[noreturn]] void refuse_unproven(const std::string& words) const;
   /// Whether a creation was denied only because the object is there: who has no right to write over may be told so, whatever the
   /// condition says.
   bool is_there_already(const Call& call, const http::Response& answer);
   /// By the server's clock, as far as it is known.
   [[nodiscard]] std::int64_t time_s() const { return now_s() + ahead_s_; }
+  /// Whether the server's clock, which it says with its answer, is further from ours than that.
+  [[nodiscard]] bool is_clock_away(const http::Response& answer, std::int64_t most_s) const;
   /// Takes the server's clock for the next attempts. out  adjusted, or refuse when it said no time
   Verdict follow_clock(const http::Response& answer);
 
@@ -129,7 +145,7 @@ class RemoteStore : public Store {
 
  private:
   template <class Act>
-  void each_page(const std::string& folder, const std::string& delimiter, Act act);
+  void each_page(Page page, Act act);
 
   std::int64_t ahead_s_ = 0;  // the server's clock, before ours
   bool is_proven_ = false;    // it does create if absent

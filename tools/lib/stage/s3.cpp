@@ -22,6 +22,7 @@ std::string sha256_of_file(const std::string& path) {
   return crypto::hex(digest.finish());
 }
 
+constexpr std::int64_t kMostAwayS = 600;  // of a quarter of an hour that a signature is good for
 // A file as long as this goes in parts: one that breaks is not sent from its beginning again. A part is held in memory.
 constexpr std::uint64_t kWholeBytes = std::uint64_t{64} * 1024 * 1024;
 constexpr std::uint64_t kPartBytes = std::uint64_t{16} * 1024 * 1024;
@@ -74,7 +75,8 @@ class S3Store : public RemoteStore {
   http::Response ask_once(const Call& call) override;
   Verdict judge(const Call& call, http::Response& answer) override;
   [[noreturn]] void refuse(const Call& call, const http::Response& answer) const override;
-  Listing list_page(const std::string& prefix, const std::string& delimiter, const std::string& next) override;
+  Listing list_page(const Page& page) override;
+  bool lists_after() const override { return true; }
   void send_file(const std::string& path, const std::string& name) override;
   bool send_parts(ObjectReader& file, std::uint64_t bytes, const std::string& name, const std::string& upload);
 
@@ -118,8 +120,12 @@ Verdict S3Store::judge(const Call& call, http::Response& answer) {
   if (status == 412 || status == 416) return Verdict::answer;
   const std::string code = error_code(answer.body);
   if (status == 404 && !call.name.empty() && code != "NoSuchBucket") return Verdict::answer;
-  if (status == 403 && code == "RequestTimeTooSkewed") return follow_clock(answer);
-  if (code == "ExpiredToken" && account_.credentials && account_.credentials->renew()) return Verdict::adjusted;
+  // The answer to HEAD has no body, so it does not say why.
+  const bool is_mute = call.method == "HEAD" && code.empty() && (status == 400 || status == 403);
+  if (status == 403 && (code == "RequestTimeTooSkewed" || (is_mute && is_clock_away(answer, kMostAwayS))))
+    return follow_clock(answer);
+  if ((code == "ExpiredToken" || is_mute) && account_.credentials && account_.credentials->renew())
+    return Verdict::adjusted;
   // What came was not what was sent: the next time it may be.
   const bool altered = code == "XAmzContentSHA256Mismatch" || code == "BadDigest" || code == "IncompleteBody";
   const bool passing =
@@ -138,10 +144,14 @@ void S3Store::refuse(const Call& call, const http::Response& answer) const {
   throw Failure(Exit::retry, "store_answer", words);
 }
 
-Listing S3Store::list_page(const std::string& prefix, const std::string& delimiter, const std::string& next) {
-  Call call{"GET", "", {{"list-type", "2"}, {"prefix", prefix}, {"encoding-type", "url"}}};
-  if (!delimiter.empty()) call.query.emplace_back("delimiter", delimiter);
-  if (!next.empty()) call.query.emplace_back("continuation-token", next);
+Listing S3Store::list_page(const Page& page) {
+  Call call{"GET", "", {{"list-type", "2"}, {"prefix", page.prefix}, {"encoding-type", "url"}}};
+  if (!page.delimiter.empty()) call.query.emplace_back("delimiter", page.delimiter);
+  if (!page.next.empty()) {
+    call.query.emplace_back("continuation-token", page.next);
+  } else if (!page.after.empty()) {
+    call.query.emplace_back("start-after", page.after);
+  }
   return parse_listing(ask(call).body);
 }
 

@@ -23,16 +23,26 @@ namespace fs = std::filesystem;
 constexpr std::string_view kFilePrefix = "cdc-";
 constexpr std::string_view kFileSuffix = ".ndjson.zst";
 constexpr std::string_view kPrivatePrefix = "cdc-batch.";
-// A private folder may still be read by a cdc-stage-put that works off the last manifests; a day later it is not.
-constexpr std::time_t kDeadAfterSeconds = 24 * 3600;
+// A private folder is locked by its maker, and by who reads from it; the time is for one who has not got its first manifest yet, and for a
+// maker that has not locked it yet.
+constexpr std::time_t kDeadAfterSeconds = 600;
 
 bool is_file_name(std::string_view name) { return name.starts_with(kFilePrefix) && name.ends_with(kFileSuffix); }
 
+// in   how  LOCK_EX, LOCK_SH
 // out  a descriptor that holds the lock on a folder; closed when somebody else has it or there is none
-io::Fd try_lock(const std::string& folder) {
+io::Fd try_lock(const std::string& folder, int how = LOCK_EX) {
   io::Fd fd(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW));
-  if (fd.open() && ::flock(fd.get(), LOCK_EX | LOCK_NB) != 0) return io::Fd();
+  if (fd.open() && ::flock(fd.get(), how | LOCK_NB) != 0) return io::Fd();
   return fd;
+}
+
+// The private folder in which a file lies; empty: in another one.
+std::string private_folder_of(const std::string& path) {
+  const std::size_t slash = path.rfind('/');
+  if (slash == std::string::npos) return "";
+  const std::string folder = path.substr(0, slash);
+  return std::string_view(folder).substr(folder.rfind('/') + 1).starts_with(kPrivatePrefix) ? folder : "";
 }
 
 void remove_files_of(const std::string& folder) {
@@ -64,21 +74,19 @@ void remove_dead_private_folders(const std::string& temporary) {
 }  // namespace
 
 Spool::Spool(const std::string& folder, const std::string& temporary) : folder_(folder) {
+  remove_dead_private_folders(temporary);
   if (folder_.empty()) {
     private_ = true;
-    remove_dead_private_folders(temporary);
     std::string name = temporary + "/" + std::string(kPrivatePrefix) + "XXXXXX";
     if (::mkdtemp(name.data()) == nullptr) io::throw_errno(errno, "create folder", name);
     folder_ = name;
   } else {
     while (folder_.size() > 1 && folder_.back() == '/') folder_.pop_back();
-    const std::size_t slash = folder_.rfind('/');
-    if (slash != std::string::npos && slash > 0) io::make_folders(folder_.substr(0, slash));
-    if (::mkdir(folder_.c_str(), 0700) != 0 && errno != EEXIST) io::throw_errno(errno, "create folder", folder_);
+    io::make_private_folder(folder_);
   }
   lock_ = io::Fd(::open(folder_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (!lock_.open()) io::throw_errno(errno, "open folder", folder_);
-  if (::flock(lock_.get(), LOCK_EX | LOCK_NB) != 0) {
+  if (::flock(lock_.get(), (private_ ? LOCK_SH : LOCK_EX) | LOCK_NB) != 0) {
     if (errno != EWOULDBLOCK) io::throw_errno(errno, "lock", folder_);
     throw base::Failure(base::Exit::retry, "locked",
                         "could not lock the spool " + folder_ + ": another process has it");
@@ -122,11 +130,14 @@ void Spool::give_away(const std::string& path) { own_.erase(path); }
 
 void Spool::consume(const std::string& path) { io::remove_file(path); }
 
+io::Fd Spool::attend(const std::string& path) {
+  const std::string folder = private_folder_of(path);
+  return folder.empty() ? io::Fd() : try_lock(folder, LOCK_SH);
+}
+
 void Spool::leave(const std::string& path) {
-  const std::size_t slash = path.rfind('/');
-  if (slash == std::string::npos) return;
-  const std::string folder = path.substr(0, slash);
-  if (!std::string_view(folder).substr(folder.rfind('/') + 1).starts_with(kPrivatePrefix)) return;
+  const std::string folder = private_folder_of(path);
+  if (folder.empty()) return;
   const io::Fd lock = try_lock(folder);
   if (lock.open()) ::rmdir(folder.c_str());
 }

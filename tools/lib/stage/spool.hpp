@@ -18,7 +18,8 @@ namespace stage {
 class Spool {
  public:
   /// in   folder  made when missing (mode 0700); one process at a time may have it; files of dead runs are removed from it.
-  ///              Empty: a new private folder below `temporary`, and private folders of runs that died a day ago are removed
+  ///              Empty: a new private folder below `temporary`, and in either case private folders there that nobody
+  ///              has locked for ten minutes are removed
   /// err  retry/locked (another process has this spool), denied/permission, retry/disk_full, retry/file_failed
   Spool(const std::string& folder, const std::string& temporary);
   /// Removes the files that were not given away; a private folder too, when it is empty.
@@ -34,6 +35,9 @@ class Spool {
   /// From now on the file is somebody else's.
   void give_away(const std::string& path);
 
+  /// For who was given the files: says for as long as the descriptor is open that the private folder of such a file is read from, also
+  /// when its maker has died. Closed, when it is no private one.
+  [[nodiscard]] static io::Fd attend(const std::string& path);
   /// For who was given the files: removes one.
   static void consume(const std::string& path);
   /// For who was given the files, at the end: removes the folder of such a file if it is a private one, empty, and its maker has ended.

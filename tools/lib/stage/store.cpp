@@ -2,6 +2,7 @@
 #include "stage/store.hpp"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -41,7 +42,7 @@ class FileReader : public ObjectReader {
 };
 
 // A file of io's that has not got its name yet.
-bool being_made(const std::string& name) { return name.find(".tmp.") != std::string::npos; }
+bool being_made(const std::string& name) { return name.find(".tmp.") != std::string::npos || name.ends_with(".tmp"); }
 
 class FolderStore : public Store {
  public:
@@ -64,16 +65,28 @@ class FolderStore : public Store {
     return names;
   }
 
-  std::vector<std::string> list_one_level(const std::string& folder) override {
+  std::vector<std::string> list_one_level(const std::string& folder, const std::string& after) override {
     std::vector<std::string> names;
     std::error_code error;
     for (fs::directory_iterator it(path(folder), error), end; !error && it != end; it.increment(error)) {
       const std::string name = it->path().filename().string();
-      if (!being_made(name)) names.push_back(name);
+      if (name > after && !being_made(name)) names.push_back(name);
     }
     check(error, folder);
     std::sort(names.begin(), names.end());
     return names;
+  }
+
+  void each(const std::string& folder, const std::function<void(const Listed&)>& act) override {
+    std::error_code error;
+    for (fs::recursive_directory_iterator it(path(folder), error), end; !error && it != end; it.increment(error)) {
+      const std::string name = it->path().lexically_relative(folder_).string();
+      struct stat about {};
+      if (being_made(name) || ::stat(it->path().c_str(), &about) != 0 || !S_ISREG(about.st_mode)) continue;
+      act({name, static_cast<std::uint64_t>(about.st_size),
+           std::int64_t{about.st_mtim.tv_sec} * 1'000'000 + about.st_mtim.tv_nsec / 1000});
+    }
+    check(error, folder);
   }
 
   bool put_if_absent(const std::string& name, std::string_view content) override {
@@ -89,6 +102,11 @@ class FolderStore : public Store {
     make_folder_of(file);
     if (!io::place_file(from, file)) sync_folder_of(file);
   }
+
+  void replace(const std::string& name, std::string_view content) override { io::replace_file(path(name), content); }
+
+  // Not synced: what comes back after a power cut is found again.
+  void remove(const std::string& name) override { io::remove_file(path(name)); }
 
   void settle(const std::string& folder) override {
     std::error_code error;

@@ -68,8 +68,10 @@ struct Declared {
   CLI::Option* option = nullptr;
   std::string text;  // as CLI11 stored it
   bool given_flag = false;
+  bool by_hand = false;
   bool is_flag = false;
   bool required = false;
+  std::vector<std::string> texts;  // of an option that may be given several times
   std::function<void(std::string_view)> set;
 };
 
@@ -130,6 +132,17 @@ Command& Command::text(const std::string& option, const std::string& value, std:
   return *this;
 }
 
+Command& Command::texts(const std::string& option, const std::string& value, std::vector<std::string>& into,
+                        const std::string& help) {
+  parts_->options.push_back(std::make_unique<Declared>());
+  Declared& one = *parts_->options.back();
+  one.name = option;
+  one.option = parts_->app->add_option("--" + option, one.texts, help)->type_name(value)->expected(1);
+  one.option->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+  one.set = [&into](std::string_view text) { into.emplace_back(text); };
+  return *this;
+}
+
 Command& Command::bytes(const std::string& option, std::string_view value, std::uint64_t& into,
                         const std::string& help) {
   parts_->declare(option, std::string(value), help, false).set = [&into, option](std::string_view text) {
@@ -157,6 +170,11 @@ Command& Command::required() {
   return *this;
 }
 
+Command& Command::by_hand() {
+  parts_->options.back()->by_hand = true;
+  return *this;
+}
+
 Command& Command::words(const std::string& name, std::vector<std::string>& into, std::size_t min, std::size_t max,
                         const std::string& help) {
   parts_->app->add_option(name, into, help)->expected(static_cast<int>(min), static_cast<int>(max))->required(min > 0);
@@ -180,6 +198,11 @@ namespace {
 // Sets options that the command line gave, then the rest from the pipeline file, then complains about what is missing.
 void settle(std::vector<std::unique_ptr<Declared>>& options, const PipelineFile& file, const std::string& section) {
   for (const auto& one : options) {
+    if (one->option->count() > 0 && !one->texts.empty()) {
+      for (const std::string& text : one->texts) one->set(text);
+      one->text = one->texts.front();
+      continue;
+    }
     if (one->option->count() > 0) {
       one->set(one->is_flag ? std::string_view("true") : std::string_view(one->text));
       continue;
@@ -189,6 +212,10 @@ void settle(std::vector<std::unique_ptr<Declared>>& options, const PipelineFile&
       if (found_section == file.end()) continue;
       const auto found = found_section->second.find(one->name);
       if (found == found_section->second.end()) continue;
+      if (one->by_hand) {
+        throw Failure(Exit::usage, "bad_config",
+                      "section [" + place + "]: '" + one->name + "' is said on the command line only");
+      }
       one->set(found->second);
       one->text = found->second;
       break;

@@ -30,12 +30,17 @@ class Command {
   ///      value    the word for the value in --help (`FOLDER`)
   ///      into     keeps its present content as the default
   Command& text(const std::string& option, const std::string& value, std::string& into, const std::string& help);
+  /// The same for one that may be given several times on the command line. in  into  keeps what it holds, the words are added
+  Command& texts(const std::string& option, const std::string& value, std::vector<std::string>& into,
+                 const std::string& help);
   /// Bytes, with an optional unit KiB, MiB, GiB, kB, MB, GB.
   Command& bytes(const std::string& option, std::string_view value, std::uint64_t& into, const std::string& help);
   Command& number(const std::string& option, const std::string& value, std::uint64_t& into, const std::string& help);
   Command& flag(const std::string& option, bool& into, const std::string& help);
   /// Must be given by the command line or the pipeline file, else usage/missing_option.
   Command& required();
+  /// Is said on the command line or not at all, since what it asks for would do harm each time: usage/bad_config in the pipeline file.
+  Command& by_hand();
   /// Positional words, `min` to `max` of them. Not in the pipeline file.
   Command& words(const std::string& name, std::vector<std::string>& into, std::size_t min, std::size_t max,
                  const std::string& help);

@@ -75,7 +75,7 @@ void Metrics::write() {
   if (path_.empty()) return;
   last_write_ms_ = steady_ms();
   try {
-    io::replace_file(path_, text());
+    io::replace_file(path_, text(), kMetricsMode);
   } catch (const base::Failure& failure) {
     if (!warned_) logging::event(logging::Level::warn, failure.message, {{"err", "metrics_not_written"}});
     warned_ = true;

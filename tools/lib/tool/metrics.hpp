@@ -12,6 +12,9 @@ namespace tool {
 /// One label as the text format wants it: `table="public.\"T\""`, quotes, backslashes and line breaks escaped.
 [[nodiscard]] std::string label(std::string_view name, std::string_view value);
 
+/// Of a file of metrics, whatever the umask: who collects them has an account of its own, and there is no value in them.
+inline constexpr unsigned kMetricsMode = 0644;
+
 class Metrics {
  public:
   /// in   path  where write() puts the file; empty = nowhere

@@ -17,8 +17,6 @@ namespace {
 using base::Exit;
 using base::Failure;
 
-constexpr std::string_view kHeld = "somebody else kept the table locked";
-
 // Versions of the table from a position on: the one that holds there, and what came after it.
 std::vector<std::string> versions_from(const std::vector<std::string>& schemas, const std::string& table,
                                        base::Lsn from) {
@@ -78,7 +76,7 @@ bool Loader::mend_tables(const std::function<void(const Totals&)>& on_progress) 
     if (table.parked == kHeld) {
       // Once in a run: waiting for the lock keeps the others waiting too.
       if (!stalled_.contains(name)) mended.emplace_back(name, base::Lsn{});
-    } else if (const auto copy = whole_copy(table); copy && *copy < state_->position()->applied_to) {
+    } else if (const auto copy = whole_copy(table); copy && *copy <= state_->position()->applied_to) {
       mended.emplace_back(name, *copy);
     }
   }
@@ -131,6 +129,7 @@ bool Loader::mend(const std::string& name, base::Lsn copy) {
 void Loader::begin_anew(const Table& old) {
   const Statements statements(dialect_, old.shape);
   writers_.erase(old.shape.table);
+  if (options_.unite != nullptr) options_.unite->let_go(old.shape);
   if (!old.shape.key.empty()) {
     database_.define(statements.drop_view());
     database_.define(statements.drop_table());
@@ -138,8 +137,8 @@ void Loader::begin_anew(const Table& old) {
   if (old.history) {
     const std::string aside =
         state_->free_table_name(statements.history_name() + "__" + std::to_string(old.parked_at.value));
-    // Where definitions are not part of the transaction, an attempt that failed may have done it.
-    if (!database_.deferred() || !database_.columns_of(statements.history_name()).empty()) {
+    // An attempt that failed may have done it where definitions are not part of the transaction, and somebody may have dropped it.
+    if (!database_.columns_of(statements.history_name()).empty()) {
       for (const std::string& statement : statements.set_history_aside(aside)) database_.define(statement);
     }
     logging::event(logging::Level::warn, "the table begins anew, its versions until now are in another one",
@@ -160,7 +159,10 @@ void Loader::catch_up(const std::string& name, base::Lsn from, base::Lsn not_bef
   const std::string loaded_at = now();
   const base::Lsn end = state_->position()->applied_to;
   for (base::Lsn at = from; at < end && state_->find(name)->parked.empty();) {
-    const auto stored = log_.next(at);
+    auto stored = log_.at(at);
+    if (!stored) stored = log_.lost_around(at);
+    if (!stored) stored = log_.next(at);
+    if (stored && stored->epoch.pruned) stored = log_.next(at);
     if (!stored) {
       throw Failure(Exit::refused, "gap", "the stage does not hold the epochs that a table waits for").at_table(name);
     }
@@ -173,6 +175,7 @@ void Loader::catch_up(const std::string& name, base::Lsn from, base::Lsn not_bef
       parts.push_back(&file);
       rows += file.rows;
     }
+    if (epoch.lost && epoch.to > not_before) say_lost(name, epoch.to);
     std::sort(parts.begin(), parts.end(), [](const auto* a, const auto* b) { return a->part < b->part; });
     const std::vector<std::string> versions = versions_from(epoch.schemas, name, not_before);
     Counts counts;
@@ -185,10 +188,12 @@ void Loader::catch_up(const std::string& name, base::Lsn from, base::Lsn not_bef
       load_rows(work, parts, epoch.from, epoch.to, counts, loaded_at);
       if (!parts.empty()) finish(work, loaded_at);
     }
-    if (counts.rows != rows || counts.rows != counts.applied + counts.quarantined) {
+    if (counts.rows != rows || counts.rows != counts.applied + counts.quarantined + counts.lost) {
       throw Failure(Exit::refused, "wrong_rows", "a manifest states another number of rows than its files hold")
           .at_table(name);
     }
+    if (counts.lost > 0) say_lost(name, epoch.to);
+    counts.rows -= counts.lost;
     if (rows > 0) state_->count_waited(name, epoch.era, epoch.from, counts);
   }
 }

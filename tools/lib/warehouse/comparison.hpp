@@ -5,19 +5,21 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "base/ids.hpp"
+#include "base/part.hpp"
 #include "engine/database.hpp"
 #include "warehouse/state.hpp"
 
 namespace warehouse {
 
-/// A row that is not as it should be. verdict  missing, differs, unknown or extra; key  its columns as text, between commas
+/// A row that is not as it should be. verdict  missing, differs, unknown or extra; key  its columns as text
 struct Suspect {
   std::string verdict;
-  std::string key;
+  std::vector<std::string> key;
 };
 
 /// Rows by what was found.
@@ -44,8 +46,15 @@ struct Compared {
 /// in   reference  a database of SQLite; there: the table in it, copied as a whole since `copy`
 ///      database   the warehouse; here: the table in it
 ///      most       suspects that are named
+///      part       the copy is of this part of a table whose key is one whole number: rows of others are not extra. A key that the
+///                 policy treats says nothing of its parts: trouble
 /// err  those of the engine; what it needs to write is a scratch table, nothing of the warehouse
 [[nodiscard]] Compared compare(engine::Database& reference, const Table& there, base::Lsn copy,
-                               engine::Database& database, const Table& here, std::size_t most);
+                               engine::Database& database, const Table& here, std::size_t most,
+                               std::optional<base::Part> part = std::nullopt);
+
+/// What is to be read again so that a table becomes equal, as lines of `cdc-load --print unknown`: its suspects by their keys; the whole
+/// table where it could not be compared, where the policy treats its key, or where more rows are suspect than were named.
+[[nodiscard]] std::vector<std::string> to_read_again(const Table& there, const Compared& compared);
 
 }  // namespace warehouse

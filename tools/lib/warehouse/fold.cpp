@@ -240,6 +240,7 @@ void Fold::stamp(std::uint32_t index, const change::Line& line, char op, bool de
   Net& net = nets_[index];
   net.op = op;
   net.deleted = deleted;
+  net.copied = line.op == change::Op::read;
   net.lsn = lsn_;
   net.seq = line.seq;
   net.ts_at = last_ts_at_;
@@ -267,8 +268,10 @@ bool Fold::add(const change::Line& line) {
   lsn_ = line.lsn_value().value;
   switch (line.op) {
     case change::Op::create:
-    case change::Op::read:
       return create(line);
+    case change::Op::read:
+      // A key that was asked for and that no row has.
+      return line.after == nullptr ? erase(line) : create(line);
     case change::Op::update:
       return update(line);
     case change::Op::erase:

@@ -50,6 +50,7 @@ struct Net {
   std::uint32_t ts_at = 0;
   char op = 'c';
   bool deleted = false;
+  bool copied = false;  ///< by a line of a copy
   bool only = false;
   From from = From::self;
   bool has_keep = false;     ///< set by finish()
@@ -60,6 +61,11 @@ struct Net {
   std::uint64_t taken_lsn = 0;
   std::uint64_t taken_seq = 0;
 };
+
+/// A net row's place within its transaction: what a copy says is older than every change at its position.
+[[nodiscard]] inline std::int64_t seq_of(const Net& net) {
+  return net.copied ? -1 : static_cast<std::int64_t>(net.seq);
+}
 
 /// A value that its column cannot hold, or (column -1) a row whose key cannot be one.
 struct Unfit {

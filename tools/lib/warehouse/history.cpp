@@ -10,8 +10,6 @@ namespace {
 
 constexpr std::size_t kMostStatements = 64;
 
-std::int64_t seq_of(const Net& net) { return net.op == 'r' ? -1 : static_cast<std::int64_t>(net.seq); }
-
 bool before(std::string_view lsn, std::int64_t seq, std::string_view other_lsn, std::int64_t other_seq) {
   return lsn < other_lsn || (lsn == other_lsn && seq < other_seq);
 }
@@ -184,10 +182,10 @@ bool History::add(const change::Line& line, std::string_view loaded_at) {
   } else {
     // Ends before beginnings: the old key's version must be there to be read, ended or not.
     for (const std::uint32_t index : order) {
-      if (line.op == change::Op::read) {
-        write_copied(index, loaded_at);
-      } else if (fold_.net(index).deleted) {
+      if (fold_.net(index).deleted) {
         write(index, loaded_at);
+      } else if (line.op == change::Op::read) {
+        write_copied(index, loaded_at);
       }
     }
     for (const std::uint32_t index : order) {

@@ -3,6 +3,7 @@
 #include "warehouse/loader.hpp"
 
 #include <algorithm>
+#include <utility>
 
 #include "base/failure.hpp"
 #include "base/time.hpp"
@@ -10,6 +11,7 @@
 #include "json/write.hpp"
 #include "logging/event.hpp"
 #include "stage/names.hpp"
+#include "stage/retention.hpp"
 #include "warehouse/statements.hpp"
 #include "warehouse/work.hpp"
 
@@ -26,6 +28,15 @@ std::string json_string(std::string_view text) {
   std::string quoted;
   json::append_string(quoted, text);
   return quoted;
+}
+
+// A stub is met by a warehouse of which house-keeping was not told, or by an old copy of one.
+[[noreturn]] void refuse_pruned(stage::Log& log, Failure failure) {
+  const std::string kept = stage::words_on_kept(log);
+  failure.message += (kept.empty() ? "" : ", " + kept) +
+                     "; repair: a later backup of the warehouse, or an empty one and cdc-run --repair; and "
+                     "cdc-stage-prune has to know of it";
+  throw failure;
 }
 
 }  // namespace
@@ -49,6 +60,7 @@ void Loader::begin(std::unique_ptr<engine::Transaction>& transaction) {
   transaction = std::make_unique<engine::Transaction>(database_);
   if (!transaction->stale()) return;
   writers_.clear();
+  losses_.reset();
   state_->reload();
 }
 
@@ -64,9 +76,14 @@ void Loader::check_belongs(const stage::Common& manifest) const {
 
 // A manifest names the one before it; the warehouse knows which that was.
 void Loader::check_chain(const stage::Epoch& epoch) {
-  engine::Statement last = database_.prepare("SELECT manifest_sha256 FROM _cdc_epochs WHERE era=?1 AND \"to\"=?2");
+  engine::Statement last = database_.prepare(
+      "SELECT manifest_sha256 FROM _cdc_epochs WHERE era=?1 AND \"to\"=?2 AND \"from\"<?2 "
+      "ORDER BY \"from\" DESC LIMIT 1");
   last.integer(1, static_cast<std::int64_t>(epoch.era)).copied_text(2, base::format(epoch.from));
   if (last.step() && !epoch.prev.empty() && last.view_at(0) != epoch.prev) {
+    // What was applied last may have been lost since, together with the manifest that said it.
+    const auto around = log_.lost_around(epoch.from);
+    if (around && around->sha256 == epoch.prev) return;
     throw Failure(Exit::refused, "broken_chain", "the epoch does not follow the one that the warehouse has applied")
         .at_lsn(epoch.from);
   }
@@ -77,8 +94,9 @@ void Loader::check_chain(const stage::Epoch& epoch) {
 void Loader::check_standing() {
   const auto& position = state_->position();
   if (!position) return;
-  engine::Statement last =
-      database_.prepare("SELECT \"from\", manifest_sha256 FROM _cdc_epochs WHERE era=?1 AND \"to\"=?2");
+  engine::Statement last = database_.prepare(
+      "SELECT \"from\", manifest_sha256 FROM _cdc_epochs WHERE era=?1 AND \"to\"=?2 AND \"from\"<?2 "
+      "ORDER BY \"from\" DESC LIMIT 1");
   last.integer(1, static_cast<std::int64_t>(position->era)).copied_text(2, base::format(position->applied_to));
   bool same = true;
   if (last.step()) {
@@ -87,7 +105,16 @@ void Loader::check_standing() {
     const auto stored = log_.at(last_from_);
     same = stored && stored->sha256 == last_sha256_;
   } else {
-    same = log_.start() == position->applied_to;
+    same = log_.start() == position->applied_to || position->begun_at == position->applied_to;
+  }
+  // What was applied last may be part of a range that was lost afterwards.
+  if (!same) {
+    auto around = log_.lost_around(position->applied_to);
+    same = around.has_value();
+    if (around && around->epoch.to > position->applied_to) {
+      around->epoch.from = position->applied_to;
+      jump_ = std::move(around);
+    }
   }
   if (!same) {
     throw Failure(Exit::refused, "other_stage", "the stage does not hold the epoch that the warehouse applied last")
@@ -99,31 +126,160 @@ void Loader::begin_position(const stage::Identity& identity) {
   if (state_->position()) return;
   const auto start = log_.start();
   if (!start) return;
+  Position first{identity.system_id, identity.era, *start, {}};
+  const std::optional<base::Lsn> late = stage::late_start(log_);
+  std::vector<std::pair<std::string, stage::Chunk>> emptied;
+  if (late) {
+    if (!options_.begin_kept) {
+      throw Failure(
+          Exit::refused, "pruned",
+          "the warehouse holds nothing yet, and data were removed by house-keeping, what is still there begins at " +
+              base::format(*late) + "; repair: cdc-run --repair, which copies every table");
+    }
+    first.applied_to = first.begun_at = *late;
+    for (const std::string& object : log_.chunks()) {
+      stage::Chunk chunk = log_.chunk(object);
+      if (chunk.pruned) emptied.emplace_back(object, std::move(chunk));
+    }
+  }
   std::unique_ptr<engine::Transaction> transaction;
   begin(transaction);
-  state_->begin_at({identity.system_id, identity.era, *start}, now());
+  if (state_->position()) return;  // another loader was quicker
+  state_->begin_at(first, now());
+  for (auto& [object, chunk] : emptied) state_->pass_chunk(object, std::move(chunk), now());
   transaction->commit();
   state_->reload();
+  if (late) {
+    logging::event(logging::Level::warn, "house-keeping has removed what was before: only later copies count",
+                   {{"err", "begun_late"}, {"lsn", base::format(*late)}});
+  }
 }
 
 void Loader::run(const std::function<void(const Totals&)>& on_progress) {
-  identity_ = stage::Log::identity(log_.store(), log_.source());
-  if (!identity_) {
+  const auto newest = stage::Log::identity(log_.store(), log_.source());
+  if (!newest) {
     // Nobody has written yet: that is no error, unless the warehouse is further than that.
-    if (state_->position()) throw Failure(Exit::refused, "other_stage", "the stage is empty, and the warehouse is not");
+    if (state_->position()) {
+      throw Failure(Exit::refused, "other_stage",
+                    "the stage is empty, and the warehouse is not; repair: cdc-run --repair, if it is the right one");
+    }
     return;
   }
-  const auto& position = state_->position();
-  if (position && (position->system_id != identity_->system_id || position->era != identity_->era)) {
-    throw Failure(Exit::refused, "other_source", "stage and warehouse belong to different clusters or eras");
+  for (bool more = true; more && !stop_();) {
+    const auto& position = state_->position();
+    const std::uint64_t era = position ? position->era : newest->era;
+    log_.use_era(era);
+    identity_ = stage::Log::identity(log_.store(), log_.source(), era);
+    if (!identity_ || (position && position->system_id != identity_->system_id)) {
+      throw Failure(Exit::refused, "other_source", "stage and warehouse belong to different clusters or eras");
+    }
+    load_era(on_progress);
+    more = !stop_() && era < newest->era && enter_era(*newest);
   }
+  identity_ = newest;
+}
+
+// Everything that the log of one era has.
+void Loader::load_era(const std::function<void(const Totals&)>& on_progress) {
   check_standing();
+  park_vanished();
   for (bool more = true; more && !stop_();) {
     begin_position(*identity_);
-    more = load_chunks(on_progress);
-    more = load_epochs(on_progress) || more;
-    more = mend_tables(on_progress) || more;
+    try {
+      more = load_chunks(on_progress);
+      more = load_epochs(on_progress) || more;
+      more = mend_tables(on_progress) || more;
+    } catch (const Failure& failure) {
+      if (failure.exit != Exit::refused || !learn_losses()) throw;
+      writers_.clear();
+      state_->reload();
+    }
   }
+  if (totals_.epochs > 0) state_->forget_epochs(clock_());
+}
+
+// What the source said in the last era is another history: its tables stay as they are, to be asked, until copies of this one are here.
+// out  false: it has not begun yet, or another loader was here
+bool Loader::enter_era(const stage::Identity& next) {
+  log_.use_era(next.era);
+  const auto start = log_.start();
+  if (!start) return false;
+  std::unique_ptr<engine::Transaction> transaction;
+  begin(transaction);
+  const bool entered =
+      state_->enter_era({next.system_id, next.era, *start, {}}, "the source goes on with another history", now());
+  if (entered) transaction->commit();
+  transaction.reset();
+  writers_.clear();
+  waiting_chunks_.clear();
+  seen_chunks_.clear();
+  stalled_.clear();
+  lost_.clear();
+  losses_.reset();
+  last_from_ = {};
+  last_sha256_.clear();
+  state_->reload();
+  if (entered) {
+    logging::event(logging::Level::warn, "the source goes on with another history: every table waits for a copy",
+                   {{"err", "other_era"}, {"lsn", base::format(*start)}});
+  }
+  return true;
+}
+
+// A table that somebody has dropped here begins anew from its next copy, like one whose shape did not fit.
+void Loader::park_vanished() {
+  if (state_->vanished().empty()) return;
+  std::unique_ptr<engine::Transaction> transaction;
+  begin(transaction);
+  const base::Lsn at = state_->position() ? state_->position()->applied_to : base::Lsn{};
+  const std::string loaded_at = now();
+  std::vector<std::string> parked;
+  for (const std::string& name : state_->vanished()) {
+    const Table* table = state_->find(name);
+    if (table == nullptr || !table->parked.empty()) continue;
+    state_->park(*table, "it is not in the warehouse any more", at, loaded_at);
+    parked.push_back(name);
+  }
+  transaction->commit();
+  for (const std::string& name : parked) {
+    logging::event(logging::Level::warn, "table parked, its rows wait: it is not in the warehouse any more",
+                   {{"err", "table_parked"}, {"table", name}, {"lsn", base::format(at)}});
+  }
+}
+
+// Something of the stage is missing or broken. out  true: it is noted to be lost, and that is news
+bool Loader::learn_losses() {
+  losses_ = stage::read_losses(log_);
+  const std::size_t before = lost_.size();
+  for (const auto& [object, lost] : losses_->objects) lost_.insert(object);
+  return lost_.size() > before;
+}
+
+// A copy may have been loaded ahead of what led up to a loss. What came after it, of changes from before it, it could not end, and that it was
+// deleted is lost: all that the copy did not see is ended now. Of a loss that is newer than the copy the next copy tells.
+void Loader::end_unseen(std::string_view name, base::Lsn at) {
+  const Table* table = state_->find(name);
+  if (table == nullptr || table->copied < at || !table->parked.empty() || table->shape.key.empty()) return;
+  const std::string ended_at = now();
+  writer(*table).mark_older(table->copied, -1, 'd', ended_at, ended_at);
+  if (table->history) make_history(database_, table->shape)->end_older(table->copied, -1, 'd', ended_at);
+  if (table->may_have_unknown) state_->count_unknown(table->shape);
+}
+
+// The log does not tell that a partition has gone, and the look at them that a copy brought along is newer than those of the log that leads up
+// to it: rows that log brings of such a partition are ended where the copy is passed.
+void Loader::end_lost_leaves(const stage::Epoch& epoch) {
+  for (const auto& [name, table] : state_->tables()) {
+    if (table.copied <= epoch.from || table.copied > epoch.to || !state_->last_with_leaves(name)) continue;
+    end_unseen(name, table.copied);
+  }
+}
+
+void Loader::say_lost(std::string_view table, base::Lsn at) {
+  state_->doubt(table, at);
+  end_unseen(table, at);
+  logging::event(logging::Level::warn, "changes of it are lost in the stage, copy the table again",
+                 {{"err", "table_doubted"}, {"table", table}, {"lsn", base::format(at)}});
 }
 
 bool Loader::load_chunks(const std::function<void(const Totals&)>& on_progress) {
@@ -147,10 +303,16 @@ bool Loader::load_chunks(const std::function<void(const Totals&)>& on_progress) 
 bool Loader::load_epochs(const std::function<void(const Totals&)>& on_progress) {
   bool any = false;
   while (state_->position() && !stop_()) {
-    const auto stored = log_.next(state_->position()->applied_to);
+    std::optional<stage::Stored> stored = std::exchange(jump_, std::nullopt);
+    try {
+      if (!stored) stored = log_.next(state_->position()->applied_to);
+    } catch (const Failure& failure) {
+      if (failure.slug != "pruned") throw;
+      refuse_pruned(log_, failure);
+    }
     if (!stored) break;
     try {
-      any = load_epoch(*stored) || any;
+      any = (stored->epoch.lost ? load_lost(*stored) : load_epoch(*stored)) || any;
     } catch (const Failure& failure) {
       if (!stall(failure)) throw;
     }
@@ -195,6 +357,7 @@ std::vector<UnknownEdit> Loader::alter(const Table& old, const Shape& now_shape,
   std::vector<std::pair<std::string, std::vector<std::string>>> updates;
   const Statements statements(dialect_, now_shape);
   const bool current = !now_shape.key.empty();
+  if (options_.unite != nullptr) options_.unite->let_go(old.shape);
   if (current) database_.define(statements.drop_view());
   for (std::uint32_t i = 0; i < now_shape.columns.size(); ++i) {
     const bool is_new = i >= old.shape.columns.size();
@@ -307,11 +470,15 @@ bool Loader::prepare(Work& work, std::string_view name, const std::vector<std::s
   }
 
   std::vector<UnknownEdit> edits;
+  base::Lsn begins_doubted;
   const bool begins_history = options_.history && !next.history;
   next.policy = policy;
   const bool changed = is_new || next.shape != old.shape || next.policy != old.policy;
   if (is_new) {
     create(next);
+    // Copies of it that began before something was lost lack that.
+    if (!losses_) losses_ = stage::read_losses(log_);
+    begins_doubted = losses_->complete_from(name);
   } else if (changed) {
     writers_.erase(std::string(name));
     edits = alter(old, next.shape, unknown);
@@ -325,6 +492,11 @@ bool Loader::prepare(Work& work, std::string_view name, const std::vector<std::s
     database_.define(statements.seed_history());
   }
   if (changed || begins_history) work.table = &state_->save(next);
+  if (begins_doubted.value != 0) state_->doubt(name, begins_doubted);
+  if (is_new && state_->position() && state_->position()->begun_at.value != 0) {
+    state_->set_purged(name, state_->position()->begun_at);
+  }
+  if (changed && options_.unite != nullptr) options_.unite->take(next.shape);
   for (std::size_t i = 0; i < versions.size(); ++i) {
     if (versions[i].leaves) compare_leaves(name, versions[i], lines[i]);
     if (versions[i].file) compare_file(work, versions[i], lines[i]);
@@ -541,6 +713,11 @@ void Loader::load_rows(Work& work, const std::vector<const stage::FileEntry*>& f
     }
   };
   for (const stage::FileEntry* entry : files) {
+    if (is_lost(*entry)) {
+      counts.rows += entry->rows;
+      counts.lost += entry->rows;
+      continue;
+    }
     try {
       load_file(*entry);
     } catch (Failure& failure) {
@@ -557,6 +734,11 @@ void Loader::load_messages(const std::vector<const stage::FileEntry*>& files, ba
                            Counts& counts) {
   state_->expect_messages();
   for (const stage::FileEntry* entry : files) {
+    if (is_lost(*entry)) {
+      counts.rows += entry->rows;
+      counts.lost += entry->rows;
+      continue;
+    }
     stage::LineFile file = stage::LineFile::open(log_, *entry);
     for (std::string_view text; file.next(text);) {
       const change::Line& line = parser_.parse(text);
@@ -573,7 +755,14 @@ void Loader::load_messages(const std::vector<const stage::FileEntry*>& files, ba
 bool Loader::load_chunk(const std::string& object) {
   const stage::Chunk chunk = log_.chunk(object);
   check_belongs(chunk);
+  if (chunk.pruned) {
+    refuse_pruned(log_, Failure(Exit::refused, "pruned", "the rows of a copied chunk were removed by house-keeping")
+                            .at_lsn(chunk.lsn)
+                            .at_table(chunk.table));
+  }
   if (stalled_.contains(chunk.table)) return false;  // held: the next run tries again
+  if (std::any_of(chunk.files.begin(), chunk.files.end(), [&](const auto& file) { return is_lost(file); }))
+    return false;
   std::unique_ptr<engine::Transaction> transaction;
   begin(transaction);
   if (state_->has_chunk(object)) return true;  // another loader's work
@@ -595,6 +784,9 @@ bool Loader::apply_chunk(const std::string& object, const stage::Chunk& chunk) {
   work.is_copy = true;
   const base::Lsn at = state_->position() ? state_->position()->applied_to : chunk.lsn;
   if (!prepare(work, chunk.table, chunk.schemas, chunk.policy, at, loaded_at)) return false;
+  // A newer copy is whole: it has what became of these rows, and that one of them is gone nobody may tell again.
+  // Nor may a copy from before rows went whose marks are not kept any more.
+  work.not_before = std::max(work.table->copied, work.table->purged);
   if (work.history) work.history->stream_passed(state_->position() && state_->position()->applied_to >= chunk.lsn);
   std::vector<const stage::FileEntry*> files;
   for (const stage::FileEntry& file : chunk.files) files.push_back(&file);
@@ -606,7 +798,7 @@ bool Loader::apply_chunk(const std::string& object, const stage::Chunk& chunk) {
         .at_table(chunk.table);
   }
   state_->add_chunk(object, chunk, loaded_at);
-  if (!chunk.keys && state_->is_copied(chunk.table, chunk.copy)) {
+  if (!chunk.keys && chunk.copy >= work.table->purged && state_->is_copied(chunk.table, chunk.copy)) {
     // What the whole copy did not see and nobody touched since it began is gone: whatever was there is in one of its chunks, or was
     // changed on the way, which the stream tells.
     const std::string ts = chunk.ts.empty() ? loaded_at : chunk.ts;
@@ -622,6 +814,35 @@ bool Loader::apply_chunk(const std::string& object, const stage::Chunk& chunk) {
   totals_.rows[chunk.table] += counts.rows;
   logging::event(logging::Level::info, "chunk loaded",
                  {{"table", chunk.table}, {"lsn", base::format(chunk.lsn)}, {"rows", std::to_string(counts.rows)}});
+  return true;
+}
+
+// Changes that nobody has any more: the position moves past them, and every table is doubted until a copy that began behind them is whole.
+bool Loader::load_lost(const stage::Stored& stored) {
+  const stage::Epoch& epoch = stored.epoch;
+  std::unique_ptr<engine::Transaction> transaction;
+  begin(transaction);
+  if (state_->position()->applied_to != epoch.from) return false;
+  const std::string loaded_at = now();
+  if (!state_->advance(epoch.from, epoch.to, "", loaded_at)) {
+    throw Failure(Exit::retry, "position_moved", "could not move the position: another loader has moved it")
+        .at_lsn(epoch.from);
+  }
+  stage::Epoch record = epoch;
+  record.era = log_.era();
+  record.run = "lost";
+  state_->doubt_all(epoch.to);
+  for (const auto& [name, table] : state_->tables()) end_unseen(name, epoch.to);
+  // A table that begins from now on is not among those: the note of this loss was there before its manifest.
+  losses_.reset();
+  state_->add_epoch(record, stored.sha256, {}, loaded_at);
+  transaction->commit();
+  ++totals_.epochs;
+  totals_.applied_to = epoch.to;
+  last_from_ = epoch.from;
+  last_sha256_ = stored.sha256;
+  logging::event(logging::Level::warn, "changes are lost in the stage: every table is to be copied again",
+                 {{"err", "epoch_lost"}, {"lsn", base::format(epoch.from)}, {"to", base::format(epoch.to)}});
   return true;
 }
 
@@ -666,20 +887,25 @@ bool Loader::load_epoch(const stage::Stored& stored) {
         if (!parts.empty()) finish(work, loaded_at);
       } else {
         for (const stage::FileEntry* file : parts) of_table.rows += file->rows;
-        of_table.waiting = of_table.rows;
-        if (of_table.rows > 0) state_->add_waiting(table, of_table.rows);
+        for (const stage::FileEntry* file : parts) of_table.lost += is_lost(*file) ? file->rows : 0;
+        of_table.waiting = of_table.rows - of_table.lost;
+        if (of_table.waiting > 0) state_->add_waiting(table, of_table.waiting);
       }
+      if (of_table.lost > 0 && table != stage::kMessages) say_lost(table, epoch.to);
       rows[table] += of_table.rows;
       counts.rows += of_table.rows;
       counts.applied += of_table.applied;
       counts.quarantined += of_table.quarantined;
       counts.waiting += of_table.waiting;
+      counts.lost += of_table.lost;
     }
-    if (epoch.commits) stage::verify(log_, *epoch.commits);
-    if (counts.rows != epoch.rows || counts.rows != counts.applied + counts.quarantined + counts.waiting) {
+    if (epoch.commits && !is_lost(*epoch.commits)) stage::verify(log_, *epoch.commits);
+    if (counts.rows != epoch.rows ||
+        counts.rows != counts.applied + counts.quarantined + counts.waiting + counts.lost) {
       throw Failure(Exit::refused, "wrong_rows", "a manifest states another number of rows than its files hold")
           .at_lsn(epoch.from);
     }
+    end_lost_leaves(epoch);
     state_->add_epoch(epoch, stored.sha256, counts, loaded_at);
     transaction->commit();
     ++totals_.epochs;

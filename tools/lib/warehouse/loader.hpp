@@ -16,10 +16,12 @@
 #include "change/line.hpp"
 #include "engine/database.hpp"
 #include "stage/log.hpp"
+#include "stage/losses.hpp"
 #include "warehouse/fold.hpp"
 #include "warehouse/news.hpp"
 #include "warehouse/state.hpp"
 #include "warehouse/table_writer.hpp"
+#include "warehouse/unite.hpp"
 
 namespace warehouse {
 
@@ -33,8 +35,12 @@ struct Totals {
   base::Lsn applied_to;
 };
 
+/// begin_kept  a warehouse that holds nothing yet begins where the data begin that house-keeping has left
+/// unite       keeps views over several sources; null: there are none. Outlives the loader
 struct LoaderOptions {
   bool history = false;
+  bool begin_kept = false;
+  Unite* unite = nullptr;
   std::size_t window_bytes =
       std::size_t{96} * 1024 * 1024;  ///< memory of one fold; more than that goes in several windows
 };
@@ -52,7 +58,7 @@ class Loader {
   ///
   /// in   on_progress  called after each commit
   /// err  refused/gap, refused/pruned, refused/object_missing, refused/wrong_digest, refused/wrong_rows, refused/broken_object (the
-  ///      stage); refused/other_source, refused/newer_warehouse, refused/broken_chain (stage and warehouse do not belong together);
+  ///      stage, and nobody has noted that this is lost); refused/other_source, refused/newer_warehouse, refused/broken_chain (stage and warehouse do not belong together);
   ///      data/... (a line breaks its format); retry/warehouse_busy, retry/position_moved (another loader). Whatever it is, the
   ///      transaction in hand has left nothing behind.
   void run(const std::function<void(const Totals&)>& on_progress);
@@ -67,6 +73,14 @@ class Loader {
   [[nodiscard]] std::string now() const;
   void begin_position(const stage::Identity& identity);
   void check_belongs(const stage::Common& manifest) const;
+  void load_era(const std::function<void(const Totals&)>& on_progress);
+  bool enter_era(const stage::Identity& next);
+  void park_vanished();
+  bool learn_losses();
+  [[nodiscard]] bool is_lost(const stage::FileEntry& file) const { return lost_.contains(file.object); }
+  void say_lost(std::string_view table, base::Lsn at);
+  void end_unseen(std::string_view name, base::Lsn at);
+  void end_lost_leaves(const stage::Epoch& epoch);
   bool load_chunks(const std::function<void(const Totals&)>& on_progress);
   bool load_epochs(const std::function<void(const Totals&)>& on_progress);
   bool load_chunk(const std::string& object);
@@ -99,6 +113,7 @@ class Loader {
   void begin_anew(const Table& old);
   void catch_up(const std::string& table, base::Lsn from, base::Lsn not_before);
   void check_standing();
+  bool load_lost(const stage::Stored& stored);
   void check_chain(const stage::Epoch& epoch);
 
   stage::Log& log_;
@@ -114,7 +129,10 @@ class Loader {
   std::map<std::string, std::map<std::string, stage::Chunk>> waiting_chunks_;  // of parked tables, by object
   std::set<std::string> stalled_;  // tables that somebody else held when they were to be written
   std::set<std::string> seen_chunks_;
-  base::Lsn last_from_;  // of the epoch that was applied last
+  std::set<std::string> lost_;           // objects that are noted to be lost, of those that were missed
+  std::optional<stage::Losses> losses_;  // as they were read last; nothing: there may be newer notes
+  std::optional<stage::Stored> jump_;    // a lost range in which the position lies
+  base::Lsn last_from_;                  // of the epoch that was applied last
   std::string last_sha256_;
   Totals totals_;
 };

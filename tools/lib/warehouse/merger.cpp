@@ -11,8 +11,6 @@
 namespace warehouse {
 namespace {
 
-std::int64_t seq_of(const Net& net) { return net.op == 'r' ? -1 : static_cast<std::int64_t>(net.seq); }
-
 bool is_cut(const Net& net, Cut cut) {
   return net.lsn < cut.lsn || (net.lsn == cut.lsn && seq_of(net) <= static_cast<std::int64_t>(cut.seq));
 }

@@ -15,6 +15,9 @@ using base::Exit;
 using base::Failure;
 using engine::Statement;
 
+constexpr std::int64_t kDayUs = std::int64_t{24} * 3600 * 1'000'000;
+constexpr std::int64_t kEpochsKeptUs = 31 * kDayUs;
+
 // A state table: columns in SQLite's types, which each dialect has words for, and its key.
 struct StateTable {
   const char* name;
@@ -25,7 +28,7 @@ constexpr std::array kTables{
     StateTable{"_cdc_format", "version INTEGER NOT NULL", ""},
     StateTable{"_cdc_position",
                "source TEXT NOT NULL, system_id TEXT NOT NULL, era INTEGER NOT NULL, applied_to TEXT NOT NULL, "
-               "complete_to_time TEXT, loaded_at TEXT NOT NULL",
+               "complete_to_time TEXT, loaded_at TEXT NOT NULL, begun_at TEXT",
                "source"},
     StateTable{
         "_cdc_epochs",
@@ -40,7 +43,7 @@ constexpr std::array kTables{
         "NULL, has_key INTEGER NOT NULL, history INTEGER NOT NULL, parked TEXT, parked_at TEXT, parked_since TEXT, "
         "waiting_rows INTEGER DEFAULT 0 NOT NULL, truncated_lsn TEXT, truncated_seq INTEGER, copied_lsn TEXT, "
         "copied_high TEXT, may_have_unknown INTEGER DEFAULT 0 NOT NULL, unknown_values INTEGER DEFAULT 0 NOT NULL, "
-        "quarantined INTEGER DEFAULT 0 NOT NULL, doubted_lsn TEXT, policy TEXT",
+        "quarantined INTEGER DEFAULT 0 NOT NULL, doubted_lsn TEXT, policy TEXT, doubted_since TEXT, purged_lsn TEXT",
         "\"table\""},
     StateTable{
         "_cdc_columns",
@@ -76,7 +79,9 @@ constexpr const char* kCreateFreshness = R"sql(CREATE VIEW _cdc_freshness AS SEL
        WHEN t.doubted_lsn IS NOT NULL AND coalesce(t.copied_lsn, '')<t.doubted_lsn THEN 'doubted'
        WHEN t.copied_high IS NOT NULL AND p.applied_to>=t.copied_high AND t.unknown_values=0 THEN 'ready' ELSE 'copying' END AS state,
   CASE WHEN t.parked IS NOT NULL THEN t.parked_at ELSE p.applied_to END AS complete_to_lsn,
-  CASE WHEN t.parked IS NOT NULL THEN t.parked_since ELSE p.complete_to_time END AS complete_to_time,
+  CASE WHEN t.parked IS NOT NULL THEN t.parked_since
+       WHEN t.doubted_lsn IS NOT NULL AND coalesce(t.copied_lsn, '')<t.doubted_lsn THEN t.doubted_since
+       ELSE p.complete_to_time END AS complete_to_time,
   t.unknown_values, t.quarantined FROM _cdc_tables t LEFT JOIN _cdc_position p ON 1=1
 )sql";
 
@@ -103,12 +108,9 @@ ALTER TABLE _cdc_chunks ADD COLUMN keys INTEGER;
 UPDATE _cdc_chunks SET copy=lsn, from_key=CASE WHEN chunk>0 THEN CAST(chunk AS TEXT) END,
   to_key=CASE WHEN is_last=0 THEN CAST(chunk+1 AS TEXT) END;
 )sql";
-constexpr const char* kAddDoubt = R"sql(
-ALTER TABLE _cdc_tables ADD COLUMN doubted_lsn TEXT;
-DROP VIEW _cdc_freshness;
-)sql";
-
-constexpr const char* kAddPolicy = "ALTER TABLE _cdc_tables ADD COLUMN policy TEXT";
+// What a table is complete to that is doubted when it is parked.
+constexpr const char* kDoubtedSince =
+    "CASE WHEN doubted_lsn IS NOT NULL AND coalesce(copied_lsn, '')<doubted_lsn THEN doubted_since END";
 
 void bind_optional(Statement& statement, int at, std::string_view text) {
   if (text.empty()) {
@@ -150,22 +152,27 @@ void State::create() {
   transaction.commit();
 }
 
-// What a warehouse of 0.1.0 lacks is added.
+// What a warehouse of an older format lacks is added. Another loader may be at it too: what it has added is there.
 void State::complete() {
-  if (database_.kind() != engine::Kind::sqlite) return;
-  const auto lacks = [&](const char* table, std::string_view column) {
-    const std::vector<std::string> columns = database_.columns_of(table);
-    return std::find(columns.begin(), columns.end(), column) == columns.end();
-  };
-  const bool chunks = lacks("_cdc_chunks", "copy");
-  const bool doubt = lacks("_cdc_tables", "doubted_lsn");
-  const bool policy = lacks("_cdc_tables", "policy");
-  if (!chunks && !doubt && !policy) return;
   engine::Transaction transaction(database_);
-  if (chunks) database_.run(kAddChunkColumns);
-  if (doubt) database_.run(kAddDoubt);
-  if (doubt) database_.run(kCreateFreshness);
-  if (policy) database_.run(kAddPolicy);
+  std::vector<std::string> columns = database_.columns_of("_cdc_chunks");
+  if (!has_name(columns, "copy")) database_.run(kAddChunkColumns);
+  columns = database_.columns_of("_cdc_tables");
+  for (const char* column : {"doubted_lsn", "policy", "doubted_since", "purged_lsn"}) {
+    if (has_name(columns, column)) continue;
+    database_.define(std::string("ALTER TABLE _cdc_tables ADD COLUMN ") + column + " " +
+                     std::string(dialect_.text_type()));
+  }
+  const bool has_view = has_name(columns, "doubted_since");
+  columns = database_.columns_of("_cdc_position");
+  if (!has_name(columns, "begun_at")) {
+    database_.define("ALTER TABLE _cdc_position ADD COLUMN begun_at " + std::string(dialect_.text_type()));
+  }
+  if (!has_view) {
+    database_.define("DROP VIEW IF EXISTS _cdc_freshness");
+    database_.define(kCreateFreshness);
+  }
+  database_.run("UPDATE _cdc_format SET version=" + std::to_string(kWarehouseFormat));
   transaction.commit();
 }
 
@@ -185,23 +192,23 @@ void State::reload() {
     other_names_ = database_.names();
     version = format_here();
   }
-  if (version != kWarehouseFormat) {
+  if (version > kWarehouseFormat) {
     throw Failure(Exit::refused, "newer_warehouse",
                   "the warehouse has format " + std::to_string(version) + ", this program knows format " +
                       std::to_string(kWarehouseFormat));
   }
-  complete();
-  Statement position = database_.prepare("SELECT source, system_id, era, applied_to FROM _cdc_position");
+  if (version < kWarehouseFormat) complete();
+  Statement position = database_.prepare("SELECT source, system_id, era, applied_to, begun_at FROM _cdc_position");
   while (position.step()) {
     if (position.view_at(0) != source_) {
       throw Failure(Exit::refused, "other_source", "the warehouse holds another source: one file holds one");
     }
-    position_ =
-        Position{position.text_at(1), static_cast<std::uint64_t>(position.integer_at(2)), lsn_of(position.view_at(3))};
+    position_ = Position{position.text_at(1), static_cast<std::uint64_t>(position.integer_at(2)),
+                         lsn_of(position.view_at(3)), lsn_of(position.view_at(4))};
   }
   Statement tables = database_.prepare(
       "SELECT \"table\", relid, name, \"view\", lsn, parked, parked_at, truncated_lsn, truncated_seq, "
-      "may_have_unknown, history, policy "
+      "may_have_unknown, history, policy, copied_lsn, purged_lsn "
       "FROM _cdc_tables");
   while (tables.step()) {
     Table table;
@@ -217,6 +224,8 @@ void State::reload() {
     table.may_have_unknown = tables.integer_at(9) != 0;
     table.history = tables.integer_at(10) != 0;
     table.policy = tables.text_at(11);
+    table.copied = lsn_of(tables.view_at(12));
+    table.purged = lsn_of(tables.view_at(13));
     tables_.emplace(table.shape.table, std::move(table));
   }
   Statement columns = database_.prepare(
@@ -257,9 +266,11 @@ void State::reload() {
 void State::begin_at(const Position& position, std::string_view loaded_at) {
   if (position_) return;
   Statement insert = database_.prepare(
-      "INSERT INTO _cdc_position(source, system_id, era, applied_to, loaded_at) VALUES(?1, ?2, ?3, ?4, ?5)");
+      "INSERT INTO _cdc_position(source, system_id, era, applied_to, loaded_at, begun_at) VALUES(?1, ?2, ?3, ?4, ?5, "
+      "?6)");
   insert.text(1, source_).text(2, position.system_id).integer(3, static_cast<std::int64_t>(position.era));
   insert.copied_text(4, base::format(position.applied_to)).text(5, loaded_at);
+  bind_optional(insert, 6, position.begun_at.value == 0 ? "" : base::format(position.begun_at));
   insert.run();
 }
 
@@ -403,10 +414,47 @@ std::optional<change::Schema> State::last_with(bool leaves, const std::string& t
 }
 
 void State::doubt(std::string_view table, base::Lsn at) {
-  Statement update = database_.prepare(
-      "UPDATE _cdc_tables SET doubted_lsn=CASE WHEN doubted_lsn>?2 THEN doubted_lsn ELSE ?2 END WHERE \"table\"=?1",
-      table);
+  // What it is complete to stays what it was when it was doubted first.
+  Statement update =
+      database_.prepare("UPDATE _cdc_tables SET doubted_since=coalesce(" + std::string(kDoubtedSince) +
+                            ", (SELECT max(complete_to_time) FROM _cdc_position)), "
+                            "doubted_lsn=CASE WHEN doubted_lsn>?2 THEN doubted_lsn ELSE ?2 END WHERE \"table\"=?1",
+                        table);
   update.text(1, table).copied_text(2, base::format(at)).run();
+}
+
+void State::doubt_all(base::Lsn at) {
+  for (const auto& [name, table] : tables_) doubt(name, at);
+}
+
+std::vector<std::string> State::vanished() const {
+  std::vector<std::string> gone;
+  for (const auto& [name, table] : tables_) {
+    const bool current = table.shape.key.empty() || has_name(other_names_, table.shape.name);
+    const bool history = !table.history || has_name(other_names_, table.shape.name + "__history");
+    if (!current || !history) gone.push_back(name);
+  }
+  return gone;
+}
+
+bool State::enter_era(const Position& position, std::string_view reason, std::string_view loaded_at) {
+  if (!position_ || position.era <= position_->era) return false;
+  Statement move = database_.prepare(
+      "UPDATE _cdc_position SET system_id=?1, era=?2, applied_to=?3, loaded_at=?4, begun_at=NULL WHERE source=?5 AND "
+      "era=?6 AND "
+      "applied_to=?7");
+  move.text(1, position.system_id).integer(2, static_cast<std::int64_t>(position.era));
+  move.copied_text(3, base::format(position.applied_to)).text(4, loaded_at).text(5, source_);
+  move.integer(6, static_cast<std::int64_t>(position_->era)).copied_text(7, base::format(position_->applied_to));
+  const std::int64_t moved = move.run();
+  if (!database_.deferred() && moved != 1) return false;
+  // Its positions are of another history: what waited for one of them waits for the new beginning now.
+  Statement park = database_.prepare(
+      "UPDATE _cdc_tables SET parked=?1, parked_since=coalesce(parked_since, " + std::string(kDoubtedSince) +
+      ", (SELECT max(complete_to_time) FROM _cdc_position), CAST(?2 AS VARCHAR)), parked_at=?3, waiting_rows=0");
+  park.text(1, reason).text(2, loaded_at).copied_text(3, base::format(position.applied_to)).run();
+  database_.prepare("DELETE FROM _cdc_chunks").run();
+  return true;
 }
 
 void State::expect_messages() {
@@ -431,9 +479,11 @@ void State::add_message(const change::Line& line) {
 }
 
 void State::park(const Table& table, std::string_view reason, base::Lsn at, std::string_view loaded_at) {
-  Statement update = database_.prepare(
-      "UPDATE _cdc_tables SET parked=?2, parked_at=?3, parked_since=?4 WHERE \"table\"=?1 AND parked IS NULL",
-      table.shape.table);
+  Statement update = database_.prepare("UPDATE _cdc_tables SET parked=?2, parked_at=?3, parked_since=coalesce(" +
+                                           std::string(kDoubtedSince) +
+                                           ", (SELECT max(complete_to_time) FROM _cdc_position), CAST(?4 AS VARCHAR)) "
+                                           "WHERE \"table\"=?1 AND parked IS NULL",
+                                       table.shape.table);
   update.text(1, table.shape.table).text(2, reason).copied_text(3, base::format(at)).text(4, loaded_at);
   update.run();
   Table* there = find(table.shape.table);
@@ -493,6 +543,14 @@ void State::set_cut(std::string_view table, Cut cut) {
   if (Table* there = find(table)) there->cut = cut;
 }
 
+void State::set_purged(std::string_view table, base::Lsn before) {
+  Statement update = database_.prepare(
+      "UPDATE _cdc_tables SET purged_lsn=CASE WHEN purged_lsn>?2 THEN purged_lsn ELSE ?2 END WHERE \"table\"=?1",
+      table);
+  update.text(1, table).copied_text(2, base::format(before)).run();
+  if (Table* there = find(table)) there->purged = std::max(there->purged, before);
+}
+
 void State::count_unknown(const Shape& shape) {
   Statement update = database_.prepare("UPDATE _cdc_tables SET may_have_unknown=1, unknown_values=(" +
                                            Statements(dialect_, shape).count_unknown() + ") WHERE \"table\"=?1",
@@ -536,6 +594,26 @@ void State::add_epoch(const stage::Epoch& epoch, std::string_view sha256, const 
   insert.text(13, loaded_at).run();
 }
 
+void State::forget_epochs(std::int64_t now_us) {
+  if (!position_) return;
+  const std::string too_old = base::format(base::Time{now_us - kEpochsKeptUs - kDayUs});
+  {
+    Statement oldest = database_.prepare("SELECT loaded_at FROM _cdc_epochs ORDER BY era, \"from\" LIMIT 1");
+    if (!oldest.step() || oldest.view_at(0) >= too_old) return;
+  }
+  base::Lsn lowest = position_->applied_to;
+  for (const auto& [name, table] : tables_) {
+    if (!table.parked.empty()) lowest = std::min(lowest, table.parked_at);
+  }
+  engine::Transaction transaction(database_);
+  Statement remove =
+      database_.prepare("DELETE FROM _cdc_epochs WHERE loaded_at<?1 AND (era<?2 OR (\"to\"<=?3 AND \"to\"<>?4))");
+  remove.copied_text(1, base::format(base::Time{now_us - kEpochsKeptUs}));
+  remove.integer(2, static_cast<std::int64_t>(position_->era)).copied_text(3, base::format(lowest));
+  remove.copied_text(4, base::format(position_->applied_to)).run();
+  transaction.commit();
+}
+
 void State::add_chunk(const std::string& object, const stage::Chunk& chunk, std::string_view loaded_at) {
   Statement insert = database_.prepare(
       "INSERT INTO _cdc_chunks VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)", chunk.table);
@@ -553,6 +631,12 @@ void State::add_chunk(const std::string& object, const stage::Chunk& chunk, std:
   Statement update =
       database_.prepare("UPDATE _cdc_tables SET copied_high=?2 WHERE \"table\"=?1 AND copied_high<?2", chunk.table);
   update.text(1, chunk.table).copied_text(2, base::format(chunk.high)).run();
+}
+
+void State::pass_chunk(const std::string& object, stage::Chunk chunk, std::string_view loaded_at) {
+  chunk.rows = 0;
+  chunk.keys = 0;
+  add_chunk(object, chunk, loaded_at);
 }
 
 bool is_closed(const std::multimap<std::string, std::string>& ranges) {
@@ -596,6 +680,7 @@ void State::finish_copy(std::string_view table, base::Lsn copy) {
       "copied_high>?3 THEN copied_high ELSE ?3 END WHERE \"table\"=?1",
       table);
   update.text(1, table).copied_text(2, base::format(copy)).copied_text(3, base::format(high)).run();
+  if (Table* there = find(table)) there->copied = std::max(there->copied, copy);
 }
 
 std::vector<State::Freshness> State::freshness() {

@@ -21,14 +21,21 @@
 
 namespace warehouse {
 
-/// Version of the layout of state and tables; a warehouse with a newer one is refused.
-inline constexpr std::int64_t kWarehouseFormat = 1;
+/// Version of the layout of state and tables; a warehouse with a newer one is refused, what an older one lacks is added.
+inline constexpr std::int64_t kWarehouseFormat = 2;
+
+/// Why a table is parked that goes on by itself, without a copy.
+inline constexpr std::string_view kHeld = "somebody else kept the table locked";
 
 /// How far a warehouse is.
+///
+/// begun_at  where it began when house-keeping had removed the log before that: a copy that began before it lacks something; 0: it has had all
+///           of the log
 struct Position {
   std::string system_id;
   std::uint64_t era = 0;
   base::Lsn applied_to;
+  base::Lsn begun_at;
 };
 
 /// One table as the state has it.
@@ -38,6 +45,8 @@ struct Position {
 /// cut            its last truncate
 /// may_have_unknown  an unknown value was written once
 /// history        every version is kept; once begun it never stops by itself
+/// copied         where its newest whole copy began; 0: there is none
+/// purged         rows that were gone before it may have left no mark: a copy that began before it would bring them back; 0: all marks are there
 /// policy         digest of the policy by which its columns came; empty: none, or not known
 struct Table {
   Shape shape;
@@ -46,6 +55,8 @@ struct Table {
   Cut cut;
   bool may_have_unknown = false;
   bool history = false;
+  base::Lsn copied;
+  base::Lsn purged;
   std::string policy;
 };
 
@@ -59,6 +70,7 @@ struct Counts {
   std::uint64_t applied = 0;
   std::uint64_t quarantined = 0;
   std::uint64_t waiting = 0;
+  std::uint64_t lost = 0;  ///< in objects that are lost: their table is doubted
 };
 
 class State {
@@ -74,6 +86,11 @@ class State {
   [[nodiscard]] const std::optional<Position>& position() const { return position_; }
   /// The first position of this source. Within a transaction.
   void begin_at(const Position& position, std::string_view loaded_at);
+  /// The beginning of the source's next era: copies of the last one count no more, every table is parked until it is copied anew.
+  ///
+  /// in   position  of the new era; its era is greater
+  /// out  false: another loader was here
+  [[nodiscard]] bool enter_era(const Position& position, std::string_view reason, std::string_view loaded_at);
   /// Moves from one position to the next, or finds that somebody else did.
   ///
   /// out  false when the position is not `from`; nothing has changed then
@@ -102,6 +119,11 @@ class State {
   /// At this position the source held rows that no line has told of, or no longer held what lines have told: until a copy that
   /// began there or later is whole the table is doubted.
   void doubt(std::string_view table, base::Lsn at);
+  /// Doubts every table that is known, see above.
+  void doubt_all(base::Lsn at);
+  /// Tables of the state that are not in the database any more.
+  [[nodiscard]] std::vector<std::string> vanished() const;
+  /// in   at  its rows wait from there on. What is parked stays as it is
   void park(const Table& table, std::string_view reason, base::Lsn at, std::string_view loaded_at);
   void unpark(std::string_view table);
   /// Everything that is known of a table but its copies goes; its names are kept for the one that comes in its place.
@@ -113,6 +135,7 @@ class State {
   /// Rows of an epoch that waited do so no more.
   void count_waited(std::string_view table, std::uint64_t era, base::Lsn from, const Counts& counts);
   void set_cut(std::string_view table, Cut cut);
+  void set_purged(std::string_view table, base::Lsn before);
   /// Makes the list of messages where there is none yet.
   void expect_messages();
   /// in   line  of op `m`
@@ -123,8 +146,15 @@ class State {
   void add_quarantine(const Table& table, const Unfit& unfit, std::string_view loaded_at);
   void add_epoch(const stage::Epoch& epoch, std::string_view sha256, const Counts& counts, std::string_view loaded_at);
 
+  /// Epochs are forgotten a month after they were loaded, but not the last one, and none that a parked table waits for. Once a day there is
+  /// something to do; the list of a year would be looked through with every epoch.
+  /// in  now_us  microseconds since 1970. Not within a transaction
+  void forget_epochs(std::int64_t now_us);
+
   [[nodiscard]] bool has_chunk(const std::string& object) const { return chunks_.contains(object); }
   void add_chunk(const std::string& object, const stage::Chunk& chunk, std::string_view loaded_at);
+  /// A chunk whose rows were removed before the warehouse began: it is known, and is no part of a copy.
+  void pass_chunk(const std::string& object, stage::Chunk chunk, std::string_view loaded_at);
   /// All chunks of this copy are here: their ranges follow each other from an open beginning to an open end.
   [[nodiscard]] bool is_copied(std::string_view table, base::Lsn copy) const;
   /// Positions in (from, to) of copies of which chunks are here, sorted.

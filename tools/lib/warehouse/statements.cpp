@@ -129,7 +129,7 @@ std::vector<std::string> Statements::comments() const {
 
 std::string Statements::drop_view() const { return "DROP VIEW IF EXISTS " + dialect_.quote(shape_.view); }
 
-std::string Statements::drop_table() const { return "DROP TABLE " + table(); }
+std::string Statements::drop_table() const { return "DROP TABLE IF EXISTS " + table(); }
 
 std::vector<std::string> Statements::set_history_aside(const std::string& name) const {
   std::vector<std::string> statements;
@@ -447,6 +447,16 @@ std::string Statements::keys_with(std::size_t index) const {
     keys += (keys.empty() ? "" : ",") + dialect_.key_text(column(key), shape_.columns[key].kind);
   }
   return "SELECT " + keys + " FROM " + table() + " WHERE " + column(index) + "=" + dialect_.parameter(1);
+}
+
+std::string Statements::count_gone() const {
+  return "SELECT count(*), max(\"_cdc_lsn\") FROM " + table() + " WHERE \"_cdc_deleted\"=1 AND \"_cdc_loaded_at\"<" +
+         dialect_.parameter(1);
+}
+
+std::string Statements::purge() const {
+  return "DELETE FROM " + table() + " WHERE \"_cdc_deleted\"=1 AND \"_cdc_loaded_at\"<" + dialect_.parameter(1) +
+         " AND \"_cdc_lsn\"<" + dialect_.parameter(2);
 }
 
 }  // namespace warehouse

@@ -110,6 +110,11 @@ class Statements {
   [[nodiscard]] std::string erase_versions(std::size_t index) const;
   [[nodiscard]] std::string keys_with(std::size_t index) const;
 
+  // Rows that were marked as gone before a moment (parameter 1, a time): how many there are, and the last position at which one went; the
+  // second takes them out, but none that went at a position (parameter 2) or later.
+  [[nodiscard]] std::string count_gone() const;
+  [[nodiscard]] std::string purge() const;
+
  private:
   [[nodiscard]] std::string table() const { return dialect_.quote(shape_.name); }
   [[nodiscard]] std::string column(std::size_t index) const { return dialect_.quote(shape_.columns[index].name); }

@@ -52,11 +52,25 @@ std::string quarantine_key(const Shape& shape, const engine::Statement& rows, in
 
 void each_unknown(engine::Database& database, const State& state, std::uint64_t most,
                   const std::function<void(std::string_view)>& line) {
+  // Tables that go on only with a copy: one that began where they stopped, or the first one that there is. Of a table without a key each copy
+  // would be further rows: it gets one by hand, or when it begins anew.
+  engine::Statement stopped = database.prepare(
+      "SELECT \"table\", CASE WHEN parked IS NOT NULL THEN parked_at WHEN doubted_lsn>coalesce(purged_lsn, '') THEN "
+      "doubted_lsn ELSE coalesce(purged_lsn, '00000000/00000000') END FROM _cdc_tables WHERE (parked IS NOT NULL AND "
+      "parked<>?1) OR (parked IS NULL AND "
+      "has_key=1 AND (copied_lsn IS NULL OR copied_lsn<doubted_lsn)) ORDER BY 1");
+  stopped.text(1, kHeld);
+  while (stopped.step()) {
+    std::string text;
+    json::ObjectWriter(text).text("table", stopped.text_at(0)).null("key").text("since", stopped.text_at(1)).close();
+    line(text);
+  }
+  stopped.reset();
   const Dialect& dialect = dialect_of(database.kind());
   std::vector<std::string> wanted;
   engine::Statement copied = database.prepare(
       "SELECT \"table\" FROM _cdc_tables WHERE copied_high IS NOT NULL AND parked IS NULL AND has_key=1 AND "
-      "unknown_values>0 ORDER BY 1");
+      "unknown_values>0 AND (doubted_lsn IS NULL OR copied_lsn>=doubted_lsn) ORDER BY 1");
   while (copied.step()) wanted.push_back(copied.text_at(0));
   copied.reset();
   for (const std::string& table : wanted) {

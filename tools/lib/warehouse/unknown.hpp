@@ -18,11 +18,12 @@ inline constexpr std::uint64_t kMostKeys = 100'000;
 /// in   rows, column  a row that begins there with the key's columns by Dialect::key_text
 [[nodiscard]] std::string quarantine_key(const Shape& shape, const engine::Statement& rows, int column);
 
-/// Tells which rows are to be read again so that their tables can become ready: of tables that were copied whole, have a key and are
-/// not parked; without values that do not fit their column and wait in quarantine, which would not fit again.
+/// Tells what is to be read again so that tables can become ready. Whole tables: those that were never copied, are doubted, or are parked
+/// for another reason than a lock. Rows: of the others that have a key; without values that do not fit their column and wait in quarantine, which would not fit again.
 ///
 /// in   line  called with each line, JSON text without its break: `{"table":NAME,"key":{COLUMN:TEXT,...}}`, columns by their names at
-///            the source; `"key":null` for a whole table: the policy has replaced its key, or more than `most` rows are wanted
+///            the source; `"key":null` for a whole table: the policy has replaced its key, or more than `most` rows are wanted. With
+///            `"since":LSN` where a copy that began there or later will do
 ///      most  usually kMostKeys
 void each_unknown(engine::Database& database, const State& state, std::uint64_t most,
                   const std::function<void(std::string_view)>& line);

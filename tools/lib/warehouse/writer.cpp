@@ -19,7 +19,6 @@ constexpr std::size_t kMostStatements =
 int at(std::size_t n) { return static_cast<int>(n); }
 
 // A copied row is older than every streamed one at its position.
-std::int64_t seq_of(const Net& net) { return net.op == 'r' ? -1 : static_cast<std::int64_t>(net.seq); }
 
 }  // namespace
 
