@@ -70,6 +70,10 @@ objects() { "$PGCDC_BIN/../e2e/stage-objects" "$@"; }
   [[ $(objects list "$stage" 'a folder/+ü%41' | wc -l) == 503 && $(double_count pages) == 6 ]]
   [[ $(objects list "$stage" 'a folder' | sed -n '1p;$p') == $'a folder/+ü%41/000000\na folder/+ü%41/000502' ]]
   [[ -z $(objects list "$stage" 'a folde') ]]
+  # Where a log goes on is found without all that was before.
+  pages=$(double_count pages)
+  [[ $(objects after "$stage" 'a folder/+ü%41' 000499) == $'000500\n000501\n000502' && $(double_count pages) == $((pages + 1)) ]]
+  [[ $(objects after "$stage" 'a folder/+ü%41' '' | wc -l) == 503 ]]
   [[ $(objects read "$stage" 'a folder/+ü%41/000333') == 'a folder/+ü%41/000333' ]]
 }
 
@@ -81,6 +85,23 @@ objects() { "$PGCDC_BIN/../e2e/stage-objects" "$@"; }
 
 @test "of three pipes into one stage each epoch is one's, and nothing is doubled or lost (a double)" {
   three_pipes "$stage"
+}
+
+@test "what every warehouse has is removed, manifests stay, and pipe and loader go on (a double)" {
+  pruned
+}
+
+@test "an account that may only create does not prune: 77, and nothing is missing (a double)" {
+  given 'CREATE TABLE t (id int PRIMARY KEY)'
+  pgcdc-slot create --config "$DIR/pipeline.ini" >/dev/null
+  sql 'INSERT INTO t VALUES (1)' 'INSERT INTO t VALUES (2)' >/dev/null
+  pgcdc-read --config "$DIR/pipeline.ini" --until now --ack '' | cdc-batch --max-bytes 1 | cdc-stage-put --config "$DIR/pipeline.ini"
+  cdc-load --config "$DIR/pipeline.ini"
+  cdc-stage-get --config "$DIR/pipeline.ini" >before
+  double_set creator=1
+  run -77 --separate-stderr cdc-stage-prune --config "$DIR/pipeline.ini" --keep-hours 0
+  [[ $stderr == *err=store_denied* && -z $output ]]
+  cdc-stage-get --config "$DIR/pipeline.ini" | cmp before -
 }
 
 @test "killed before some of its calls the pipe loses nothing, doubles nothing and acknowledges nothing that is not there (a double)" {

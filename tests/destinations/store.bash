@@ -29,3 +29,25 @@ killed_at_points() {
   [[ $output =~ ^what=put\ kills=([0-9]+) ]] || return
   ((BASH_REMATCH[1] >= 8))
 }
+
+# What every warehouse has goes from a store, over as many pages as it lists; manifests stay, and pipe and loader go on.
+pruned() {
+  given 'CREATE TABLE t (id int PRIMARY KEY, n int)' 'INSERT INTO t SELECT n, 0 FROM generate_series(1, 10) n' || return
+  pgcdc-slot create --config "$DIR/pipeline.ini" >/dev/null || return
+  pgcdc-snapshot --config "$DIR/pipeline.ini" | cdc-batch | cdc-stage-put --config "$DIR/pipeline.ini" || return
+  sql "DO \$\$ BEGIN FOR i IN 1..60 LOOP UPDATE t SET n = n + 1 WHERE id = 1 + i % 10; COMMIT; END LOOP; END \$\$" >/dev/null || return
+  pgcdc-read --config "$DIR/pipeline.ini" --until now --ack '' | cdc-batch --max-bytes 1 | cdc-stage-put --config "$DIR/pipeline.ini" || return
+  cdc-load --config "$DIR/pipeline.ini" || return
+  cdc-stage-get --config "$DIR/pipeline.ini" --chunks >chunks || return
+  cdc-stage-prune --config "$DIR/pipeline.ini" --keep-hours 0 --dry-run >wanted || return
+  cdc-stage-prune --config "$DIR/pipeline.ini" --keep-hours 0 >freed || return
+  cmp wanted freed || return
+  grep -qE '^epochs=(59|6[0-9]) chunks=1 objects=1[12][0-9] bytes=[1-9]' freed || { cat freed && return 1; }
+  cdc-stage-prune --config "$DIR/pipeline.ini" --keep-hours 0 >freed || return
+  [[ $(<freed) == 'epochs=0 chunks=0 objects=0 bytes=0' ]] || return
+  cdc-stage-get --config "$DIR/pipeline.ini" --chunks | cmp chunks - || return
+  sql 'UPDATE t SET n = n + 100 WHERE id = 1' >/dev/null || return
+  pgcdc-read --config "$DIR/pipeline.ini" --until now --ack '' | cdc-batch | cdc-stage-put --config "$DIR/pipeline.ini" || return
+  cdc-load --config "$DIR/pipeline.ini" || return
+  [[ $(warehouse_sql "$DIR/warehouse.db" 'SELECT sum(n), min(n), max(n) FROM t') == '160|6|106' ]]
+}

@@ -48,7 +48,7 @@ epochs_of_log() { find "$STAGE" -path '*/log/*.json' | sort; }
 
 @test "words that do not go together are a bad option" {
   local words
-  for words in '--once --follow' '--follow --print dbt' '--print sql --erase x' '--follow --poll-seconds 0'; do
+  for words in '--once --follow' '--follow --print dbt' '--print sql --erase x' '--follow --poll-seconds 0' '--unite all' '--unite all --unite-ids none'; do
     # shellcheck disable=SC2086 # several words
     run -64 --separate-stderr load_warehouse $words
     [[ $stderr == *class=usage* && ! -e $WAREHOUSE ]]
@@ -177,7 +177,7 @@ epochs_of_log() { find "$STAGE" -path '*/log/*.json' | sort; }
 @test "a warehouse of a newer format, a file with others' tables and a file that is no database are refused" {
   fill_stage 1 5
   load_warehouse
-  sqlite3 "$WAREHOUSE" 'UPDATE _cdc_format SET version=2'
+  sqlite3 "$WAREHOUSE" 'UPDATE _cdc_format SET version=version+1'
   run -78 --separate-stderr load_warehouse
   [[ $stderr == *err=newer_warehouse* ]]
   WAREHOUSE=$BATS_TEST_TMPDIR/theirs.db
@@ -303,4 +303,28 @@ epochs_of_log() { find "$STAGE" -path '*/log/*.json' | sort; }
   load_warehouse
   rows_are 'SELECT count(*), min(weight) FROM t' '2000|2'
   umount "$BATS_TEST_TMPDIR/small"
+}
+
+@test "what was loaded more than a month ago is forgotten once a day: not the last epoch, nor one that a table waits for" {
+  fill_stage 4 2
+  load_warehouse
+  # All but the last of them are old.
+  warehouse_write "UPDATE _cdc_epochs SET loaded_at = '2026-01-01T00:00:00.000000Z' WHERE \"from\" < '$(lsn 40)'"
+  warehouse_write "UPDATE _cdc_tables SET parked = 'test', parked_at = '$(lsn 24)'"
+  fill_stage 5 2
+  load_warehouse
+  rows_are 'SELECT "from" FROM _cdc_epochs ORDER BY "from"' "$(lsn 24)" "$(lsn 40)" "$(lsn 56)" "$(lsn 72)"
+  warehouse_write 'UPDATE _cdc_tables SET parked = NULL, parked_at = NULL'
+  # Without anything new nothing is done, and a run that finds nothing old changes nothing.
+  load_warehouse
+  rows_are 'SELECT count(*) FROM _cdc_epochs' 4
+  fill_stage 6 2
+  load_warehouse
+  rows_are 'SELECT "from" FROM _cdc_epochs ORDER BY "from"' "$(lsn 40)" "$(lsn 56)" "$(lsn 72)" "$(lsn 88)"
+  # All of them old: the loader still knows the one on which it stands.
+  warehouse_write "UPDATE _cdc_epochs SET loaded_at = '2026-01-01T00:00:00.000000Z'"
+  fill_stage 7 2
+  load_warehouse
+  rows_are 'SELECT count(*) FROM _cdc_epochs' 1
+  load_warehouse
 }

@@ -130,6 +130,22 @@ ended() {
   grep -q 'err=pipeline_stopped class=usage program=cdc-mask code=64' log
 }
 
+# A load has begun that knows the ack file as it was stamped ahead of time.
+has_marked_ahead() { find tmp -name loaded -newermt '1 hour' | grep -q .; }
+
+@test "a clock that was set back keeps no load waiting" {
+  given_a_pipeline set_back
+  run -0 cdc-run --config pipeline.ini --snapshot
+  mkdir tmp
+  TMPDIR=$PWD/tmp follow
+  wait_until 20 slot_is_busy set_back
+  # Acknowledged and loaded while the clock was two hours ahead; what comes next is stamped two hours earlier.
+  touch -d '2 hours' ack
+  wait_until 20 has_marked_ahead
+  sql "UPDATE orders SET state = 'back' WHERE id = 1"
+  wait_until 20 in_warehouse "state = 'back'" 1
+}
+
 @test "a program that is killed is started again with the whole pipe, and no row is lost or doubled" {
   given_a_pipeline killed
   run -0 cdc-run --config pipeline.ini --snapshot
@@ -205,6 +221,33 @@ has_chunks() { (($(copied_chunks | wc -l) >= $1)); }
   same_rows warehouse.db public.orders
 }
 
+@test "others may read the metrics, and nothing else that a pipeline writes" {
+  given_a_pipeline read_by_others
+  umask 077
+  printf '[cdc-load]\nmetrics = %s/load.prom\n' "$PWD" >>pipeline.ini
+  run -0 cdc-run --config pipeline.ini --metrics run.prom --snapshot
+  [[ $(stat -c %a run.prom load.prom) == $'644\n644' ]]
+  [[ -z $(find stage warehouse.db -type f -perm /077) ]]
+}
+
+@test "systemd's watchdog is told that it is alive, also while it copies" {
+  given_a_pipeline watched
+  perl -MIO::Socket::UNIX -e '$| = 1; my $s = IO::Socket::UNIX->new(Type => SOCK_DGRAM, Local => $ARGV[0]) or die; while (defined $s->recv(my $text, 999)) { print "$text\n" }' \
+    "$PWD/notify" >notified 3>&- &
+  listener=$!
+  wait_until 10 test -S notify
+  NOTIFY_SOCKET=$PWD/notify run -0 cdc-run --config pipeline.ini --snapshot
+  grep -q '^WATCHDOG=1' notified
+  : >notified
+  NOTIFY_SOCKET=$PWD/notify follow
+  wait_until 20 grep -q '^WATCHDOG=1' notified
+  kill -TERM "$RUNNER"
+  ended
+  kill -KILL "$listener"
+  [[ $STATUS == 0 ]]
+  run ! grep not_notified log
+}
+
 @test "when cdc-run itself is killed the pipe drains and lets go of the slot" {
   given_a_pipeline orphan
   run -0 cdc-run --config pipeline.ini --snapshot
@@ -218,8 +261,84 @@ has_chunks() { (($(copied_chunks | wc -l) >= $1)); }
   same_rows warehouse.db public.orders
 }
 
+@test "a pipeline that has nothing yet takes its first copy by itself, goes on with one that was cut, and takes no second one" {
+  given_a_pipeline first
+  # Killed within the copy: the slot is there, and a part of the rows.
+  sql "INSERT INTO orders SELECT n, 'new', repeat('red', 100) FROM generate_series(1001, 30000) AS n"
+  follow
+  wait_until 20 slot_is_there first
+  kill -KILL "$RUNNER"
+  ended
+  wait_until 20 sql_says 0 "SELECT count(*) FROM pg_stat_replication"
+  follow
+  wait_until 30 in_warehouse true 30000
+  wait_until 20 slot_is_busy first
+  sql "UPDATE orders SET state = 'moved' WHERE id = 7"
+  wait_until 20 in_warehouse "state = 'moved'" 1
+  kill -TERM "$RUNNER"
+  ended
+  same_rows warehouse.db public.orders
+  copies=$(find stage/first/0/copy -name '*.json' | wc -l)
+  run -0 cdc-run --config pipeline.ini --once
+  [[ $(find stage/first/0/copy -name '*.json' | wc -l) == "$copies" ]]
+  # A stage that is not there, say because a disk is not mounted, is no reason to begin anew.
+  mv stage elsewhere
+  run -78 --separate-stderr cdc-run --config pipeline.ini --once
+  [[ $stderr == *err=other_stage* && ! -e stage ]]
+}
+slot_is_there() { sql_says 1 "SELECT count(*) FROM pg_replication_slots WHERE slot_name = '$1'"; }
+
+@test "what was copied for a slot that is gone is copied again: nothing goes on with it" {
+  given_a_pipeline slotless
+  run -0 cdc-run --config pipeline.ini --snapshot
+  pgcdc-slot drop --config pipeline.ini
+  sql "UPDATE orders SET state = 'unseen' WHERE id = 7" 'DELETE FROM orders WHERE id = 8'
+  run -0 cdc-run --config pipeline.ini --once
+  sql "UPDATE orders SET state = 'seen' WHERE id = 9"
+  run -0 cdc-run --config pipeline.ini --once
+  same_rows warehouse.db public.orders
+}
+
+@test "a first copy that a single run could not finish is finished before the log begins: no table is forgotten" {
+  given_a_pipeline halved
+  sql 'CREATE TABLE quiet (id int PRIMARY KEY, v text)' "INSERT INTO quiet VALUES (1, 'never changed')" 'ALTER PUBLICATION halved ADD TABLE quiet'
+  printf 'public.quiet\t%s\t%s\tgreen\tkeep\t-\ttest\n' id int v text >>policy
+  pgcdc-slot create --config pipeline.ini >/dev/null
+  # A transaction that writes does not end: the copy ends with 75.
+  psql -XqAt -c 'BEGIN' -c 'LOCK TABLE quiet IN ACCESS EXCLUSIVE MODE' -c 'SELECT pg_sleep(60)' >/dev/null 2>&1 3>&- &
+  locker=$!
+  wait_until 20 sql_says 1 "SELECT count(*) FROM pg_locks WHERE relation = 'quiet'::regclass AND mode = 'AccessExclusiveLock' AND granted"
+  printf '%s\n' '[pgcdc-snapshot]' 'max-seconds = 1' >>pipeline.ini
+  run -75 cdc-run --config pipeline.ini --once
+  [[ ! -e stage/halved/0/start.json ]]
+  sql "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE relation = 'quiet'::regclass AND mode = 'AccessExclusiveLock'" >/dev/null
+  wait "$locker" || echo 'the lock is gone'
+  run -0 cdc-run --config pipeline.ini --once
+  same_rows warehouse.db public.quiet public.orders
+}
+
+@test "a table that is published later is copied by itself, once a change of it has come" {
+  given_a_pipeline later
+  run -0 cdc-run --config pipeline.ini --once
+  sql 'CREATE TABLE items (id int PRIMARY KEY, v text)' "INSERT INTO items SELECT i, 'x' FROM generate_series(1, 50) i" \
+    'ALTER PUBLICATION later ADD TABLE items'
+  printf 'public.items\t%s\t%s\tgreen\tkeep\t-\ttest\n' id int v text >>policy
+  sql "INSERT INTO items VALUES (51, 'y')"
+  for _ in 1 2; do run -0 cdc-run --config pipeline.ini --once; done
+  [[ $(warehouse_sql warehouse.db "SELECT state FROM _cdc_freshness WHERE \"table\" = 'public.items'") == ready ]]
+  same_rows warehouse.db public.items
+  # One without a key: each copy of it would be further rows.
+  sql 'CREATE TABLE log (line text)' 'ALTER PUBLICATION later ADD TABLE log'
+  printf 'public.log\tline\ttext\tgreen\tkeep\t-\ttest\n' >>policy
+  sql "INSERT INTO log VALUES ('one')"
+  for _ in 1 2; do run -0 cdc-run --config pipeline.ini --once; done
+  [[ $(warehouse_sql warehouse.db 'SELECT count(*) FROM "public.log__history"') == 1 ]]
+}
+
 @test "a slot that is missing stops the pipeline: 78 and one line that says who" {
   given_a_pipeline missing
+  run -0 cdc-run --config pipeline.ini --once
+  pgcdc-slot drop --config pipeline.ini
   run -78 --separate-stderr cdc-run --config pipeline.ini --once
   [[ $output == '' ]]
   [[ $(grep -c 'tool=cdc-run' <<<"$stderr") == 1 ]]
@@ -255,8 +374,14 @@ has_chunks() { (($(copied_chunks | wc -l) >= $1)); }
   rm warehouse.db*
   sed -i 's/ port=[0-9]* / port=1 /' pipeline.ini
   run -75 --separate-stderr cdc-run --config pipeline.ini --once
-  [[ $stderr == *'class=retry program=pgcdc-read code=75'* ]]
+  [[ $stderr == *'class=retry program=pgcdc-slot code=75'* ]]
   [[ -s warehouse.db ]]
+  # Once the log has begun there is nothing to ask before.
+  sed -i "s/ port=1 / port=$PGPORT /" pipeline.ini
+  run -0 cdc-run --config pipeline.ini --once
+  sed -i 's/ port=[0-9]* / port=1 /' pipeline.ini
+  run -75 --separate-stderr cdc-run --config pipeline.ini --once
+  [[ $stderr == *'class=retry program=pgcdc-read code=75'* ]]
 }
 
 @test "words that it does not know are refused, and nothing is started" {
@@ -292,6 +417,8 @@ exit "${!word:-0}"
 SH
     chmod +x "bin/$program"
   done
+  # The log has begun.
+  printf '%s\n' '#!/bin/sh' 'echo {}' >bin/cdc-stage-get && chmod +x bin/cdc-stage-get
   printf '[pipeline]\nack = %s/ack\n' "$PWD" >pipeline.ini
   export CALLED=$PWD/called PATH=$PWD/bin:$PATH
 }

@@ -5,6 +5,7 @@
 
 bats_require_minimum_version 1.5.0
 set -o pipefail
+load clock
 load cluster
 load ../fault/pipeline
 
@@ -39,6 +40,16 @@ says() {
   [[ ${lines[1]} =~ ^shop\ +in\ +[0-9]+\ s\ +6\.0\ h\ +[0-9]+\ s\ +[0-9]+\ s\ +idle\ .*\ 1\ +-$ ]]
   [[ ${lines[2]} =~ ^\ \ public\.t:\ ready,\ age\ [0-9]+\ s$ ]]
   says '[.in, .cause, .slot.state, .applied_to == .staged_to, (.slot.retained_bytes > 0), (.slot.catalog_age >= 0)] | @json' '[true,"","idle",true,true,true]'
+}
+
+@test "a clock that is not the server's is told, since every age is told by it" {
+  begun
+  says '.clock_ahead_s' 0
+  at() { clock_set clock "$1" && by_clock "$PWD/clock" cdc-status "${@:2}" "$DIR/pipeline.ini"; }
+  ahead() { at "$1" --json | jq '.clock_ahead_s'; }
+  (($(ahead 7200) >= 7199 && $(ahead 7200) <= 7201 && $(ahead -259200) <= -259199 && $(ahead -259200) >= -259201))
+  run -0 at 7200 --metrics clock.prom
+  grep -qE '^cdc_clock_ahead_seconds\{.*\} (7199\.9|7200)' clock.prom
 }
 
 @test "before anything was loaded it is out, and says why" {
@@ -95,6 +106,16 @@ says() {
   [[ $(jq -rs 'map([.source, .in, .cause, (.slot == null), (.applied_to == null)]) | @json' <<<"$output") == '[["shop",true,"source_connect_failed",true,false],["till",false,"stage_no_stage",false,true]]' ]]
 }
 
+@test "a line of the record that was cut short spoils no other" {
+  begun
+  cdc-status --record record "$DIR/pipeline.ini" >/dev/null
+  printf '2026-11-27T10:00:00.000000Z\tshop\ti' >>record
+  cdc-status --record record --html page.html "$DIR/pipeline.ini" >/dev/null 2>said
+  [[ $(wc -l <record) == 3 && $(tail -n 1 record) == *$'Z\tshop\tin\t'* ]]
+  [[ $(wc -l <said) == 1 ]]
+  grep -q 'err=broken_record lines=1' said
+}
+
 @test "metrics, record and page come from the same look; the page has the past from the record" {
   begun
   cdc-status --metrics metrics --record record --html page.html "$DIR/pipeline.ini" >/dev/null
@@ -102,7 +123,7 @@ says() {
   [[ $(cut -f 2,3,5,6 record | sort -u) == $'shop\tin\t100000\t-\nshop\tin\t21600\t-' ]]
   grep -qx 'cdc_slo_in{program="cdc-status",source="shop"} 1' metrics
   grep -qE '^cdc_freshness_seconds\{program="cdc-status",source="shop",table="public.t"\} [0-9]+$' metrics
-  diff <(cdc-status --prometheus "$DIR/pipeline.ini" | sed 's/ [0-9].*//' | sort) <(sed 's/ [0-9].*//' metrics | sort)
+  diff <(cdc-status --prometheus "$DIR/pipeline.ini" | sed 's/ [-0-9].*//' | sort) <(sed 's/ [-0-9].*//' metrics | sort)
   grep -q '<polyline' page.html
   # A reader of another account may look at the page.
   [[ $(stat -c %a page.html) == 644 ]]

@@ -96,6 +96,9 @@ teardown() {
 @test "the examples of cdc-policy(1) run" { page cdc-policy.1 2; }
 @test "the examples of cdc-batch(1) run" { page cdc-batch.1 2; }
 @test "the examples of cdc-stage-get(1) run" { page cdc-stage-get.1 3; }
+@test "the examples of cdc-stage-mend(1) run" { page cdc-stage-mend.1 2; }
+@test "the examples of cdc-stage-prune(1) run" { page cdc-stage-prune.1 1; }
 @test "the examples of cdc-load(1) run" { page cdc-load.1 2; }
 @test "the examples of cdc-status(1) run" { page cdc-status.1 1; }
+@test "the examples of cdc-fleet(1) run" { page cdc-fleet.1 1; }
 @test "the examples of cdc-stage(5) run" { page cdc-stage.5 2; }

@@ -20,7 +20,7 @@ setup() {
   fresh_database "d$BATS_TEST_NUMBER"
   # Slots belong to the cluster: each test has its own.
   slot=s$BATS_TEST_NUMBER
-  READ=(pgcdc-read --source test --slot "$slot" --publication p --spool "$BATS_TEST_TMPDIR")
+  READ=(pgcdc-read --source test --slot "$slot" --publication p --spool "$BATS_TEST_TMPDIR/spool")
   export PGDATABASE
   reader=
 }
@@ -319,6 +319,8 @@ durable_end() {
   wait_until 40 test -s metrics
   wait_until 20 sql_says t "SELECT now() - backend_start > '12 s' FROM pg_stat_replication WHERE pid = (SELECT active_pid FROM pg_replication_slots WHERE slot_name = '$slot')"
   wait_until 20 grep -qE '^cdc_read_spooled_bytes.* [1-9]' metrics
+  # The folder was not there.
+  [[ $(stat -c %a spool) == 700 ]]
   cat <&8 >out
   exec 8<&-
   wait "$reader"

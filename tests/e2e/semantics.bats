@@ -214,6 +214,45 @@ setup() {
   rows_are 'SELECT state FROM _cdc_freshness' ready
 }
 
+# What the stage is told of the range from the log's end up to a position: nobody has it.   in  POSITION at which the slot begins
+lose_up_to() {
+  printf '{"database":"d","confirmed_flush_lsn":"%s","system_id":"7","timeline":1,"log_end":"%s","branches":[]}\n' "$(lsn "$1")" "$(lsn "$1")" >"$BATS_TEST_TMPDIR/server"
+  cdc-stage-mend --stage "$STAGE" --source s --server "$BATS_TEST_TMPDIR/server" >/dev/null
+}
+
+@test "a copy that is loaded before the log that leads up to a loss ends what that log brings, and the loss has taken" {
+  { source_line && t && tx 10 'c public.t "after":{"id":1,"note":"a","weight":1}' 'c public.t "after":{"id":2,"note":"a","weight":1}'; } | stage
+  lose_up_to 40
+  { source_line 40 && t && copy 45 public.t '{"id":1,"note":"a","weight":1}'; } | stage
+  { source_line 40 && heartbeat 50; } | stage
+  # All of it at once, copies first.
+  load_warehouse
+  rows_are "$all" '1|a|1'
+  rows_are "$gone" 2
+  rows_are 'SELECT state FROM _cdc_freshness' ready
+}
+
+@test "a copy from before a loss that comes after the one from behind it brings nothing back" {
+  { source_line && t && tx 10 'c public.t "after":{"id":1,"note":"a","weight":1}'; } | deliver
+  lose_up_to 40
+  { source_line 40 && t && copy 45 public.t '{"id":1,"note":"a","weight":1}' && heartbeat 50; } | deliver
+  rows_are 'SELECT state FROM _cdc_freshness' ready
+  { source_line && t && copy 12 public.t '{"id":1,"note":"a","weight":1}' '{"id":3,"note":"gone","weight":1}'; } | deliver
+  rows_are "$all" '1|a|1'
+  rows_are 'SELECT state FROM _cdc_freshness' ready
+}
+
+@test "rows of a partition that went between the log's beginning and the copy are ended where the copy is passed" {
+  rooted() { t | jq -c ".leaves = [$1]"; }
+  { source_line && rooted '{"relid":101,"file":101}' && tx 10 'c public.t "after":{"id":1,"note":"a","weight":1}' 'c public.t "after":{"id":2,"note":"a","weight":1}'; } | stage
+  { source_line && AT=40 rooted '' && copy 40 public.t '{"id":1,"note":"a","weight":1}'; } | stage
+  { source_line 15 && AT=20 VERSION=2 rooted '' && tx 25 'u public.t "after":{"id":1,"note":"b","weight":1}' && heartbeat 50; } | stage
+  load_warehouse
+  rows_are "$all" '1|a|1'
+  rows_are "$gone" 2
+  rows_are 'SELECT state FROM _cdc_freshness' ready
+}
+
 @test "a back-fill fills the columns that it names in rows that lack them, and makes no row" {
   { source_line && t && tx 10 'u public.t "after":{"id":1,"weight":1},"unchanged":["note"]' 'c public.t "after":{"id":2,"note":"kept","weight":2}' \
     'u public.t "after":{"id":3,"weight":3},"unchanged":["note"]' 'd public.t "before":{"id":3}'; } | deliver
@@ -227,8 +266,9 @@ setup() {
 @test "rows that lack a value are named by their keys, once their table was copied whole" {
   named() { load_warehouse --print unknown; }
   { source_line && t && tx 10 'u public.t "after":{"id":1,"weight":2},"unchanged":["note"]'; } | deliver
+  # Until then all of it is wanted, as of whatever position.
   run -0 named
-  [ -z "$output" ]
+  [ "$output" = '{"table":"public.t","key":null,"since":"00000000/00000000"}' ]
   { source_line && t && copy 9 public.t; } | deliver
   run -0 named
   [ "$output" = '{"table":"public.t","key":{"id":"1"}}' ]
@@ -425,6 +465,89 @@ setup() {
   [[ ${lines[0]} == $'erased\tpublic.t\tnote\t1\t2\t0\t-' ]]
   rows_are "$all" '1|NULL|NULL' '2|ann|2'
   rows_are 'SELECT id, note, weight FROM "public.t__history" ORDER BY id, _cdc_from_lsn' '1|NULL|NULL' '1|NULL|NULL' '2|ann|2'
+}
+
+@test "rows that have been gone for long are taken out, and a copy from before brings none of them back, nor ends another" {
+  {
+    source_line && t && copy 5 public.t '{"id":1,"note":"a","weight":1}' '{"id":2,"note":"b","weight":2}' '{"id":3,"note":"c","weight":3}'
+    tx 10 'd public.t "before":{"id":1}'
+    tx 20 'd public.t "before":{"id":2}'
+  } | deliver
+  run -0 load_warehouse --purge
+  [[ $output == '' ]]
+  run -0 load_warehouse --purge --keep-deleted-days 1
+  [[ $output == '' ]]
+  warehouse_write "UPDATE \"public.t\" SET \"_cdc_loaded_at\"='2020-01-01T00:00:00.000000Z' WHERE \"id\"<>2"
+  # What it waits for may be older than its rows that are gone.
+  warehouse_write "UPDATE \"_cdc_tables\" SET \"doubted_lsn\"='00000000/00000006'"
+  run -0 load_warehouse --purge --keep-deleted-days 1
+  [[ $output == '' ]]
+  warehouse_write "UPDATE \"_cdc_tables\" SET \"doubted_lsn\"=NULL"
+  run -0 load_warehouse --purge --keep-deleted-days 1
+  [[ $output == $'purged\tpublic.t\t1' ]]
+  rows_are 'SELECT id, _cdc_deleted FROM "public.t" ORDER BY id' '2|1' '3|0'
+  { source_line && t && COPY=7 copy 7 public.t '{"id":1,"note":"a","weight":1}' '{"id":2,"note":"b","weight":2}' '{"id":3,"note":"c","weight":3}'; } | deliver
+  rows_are 'SELECT id, _cdc_deleted FROM "public.t" ORDER BY id' '2|1' '3|0'
+  rows_are 'SELECT state FROM _cdc_freshness' ready
+  # Nor is it the copy that a doubted table waits for.
+  warehouse_write "UPDATE \"_cdc_tables\" SET \"doubted_lsn\"='00000000/00000006'"
+  run -0 load_warehouse --print unknown
+  [[ $output == '{"table":"public.t","key":null,"since":"00000000/0000000B"}' ]]
+  { source_line && t && COPY=30 copy 30 public.t '{"id":1,"note":"new","weight":1}'; } | deliver
+  rows_are "$all" '1|new|1'
+  rows_are "$gone" 2 3
+}
+
+@test "a warehouse that comes after house-keeping begins with what is left, and with copies from behind that" {
+  {
+    source_line && t && other
+    copy 5 public.t '{"id":1,"note":"a","weight":1}' '{"id":2,"note":"b","weight":2}' '{"id":3,"note":"c","weight":3}'
+    RELID=200 copy 6 public.other '{"id":1}'
+    tx 10 'd public.t "before":{"id":1}' 'u public.t "after":{"id":2,"note":"new","weight":2}'
+    tx 20 'u public.t "after":{"id":3,"note":"new","weight":3}'
+    tx 30 'u public.t "after":{"id":2,"weight":20},"unchanged":["note"]'
+    heartbeat 40
+  } | stage --max-bytes 1
+  load_warehouse
+  cdc-stage-prune --stage "$STAGE" --source s --warehouse "$(warehouse_url)" --keep-hours 0
+  # A copy from before that which is still there: its rows may have changed since.
+  { source_line && t && COPY=8 copy 8 public.t '{"id":1,"note":"a","weight":1}' '{"id":3,"note":"c","weight":3}'; } | stage
+  warehouse_fresh late
+  run -78 --separate-stderr load_warehouse
+  [[ $stderr == *err=pruned*'cdc-run --repair'* ]]
+  run -0 load_warehouse --print position
+  [[ $output == '' ]]
+  kept=$(cdc-stage-get --stage "$STAGE" --kept)
+  load_warehouse --begin-kept
+  rows_are 'SELECT begun_at FROM _cdc_position' "$kept"
+  rows_are 'SELECT "table", state FROM _cdc_freshness' 'public.t|copying'
+  run -0 load_warehouse --print unknown
+  [[ $output == '{"table":"public.t","key":null,"since":"'$kept'"}' ]]
+  # One row went in what is not there any more; of the other table nothing is left.
+  {
+    source_line 40 && t && other
+    copy 35 public.t '{"id":2,"note":"new","weight":20}' '{"id":3,"note":"new","weight":3}'
+    RELID=200 copy 36 public.other '{"id":1}'
+    tx 40 'd public.t "before":{"id":3}'
+    heartbeat 50
+  } | deliver
+  rows_are "$all" '2|new|20'
+  rows_are "$unknown" ''
+  rows_are 'SELECT "table", state FROM _cdc_freshness ORDER BY 1' 'public.other|ready' 'public.t|ready'
+  run -0 load_warehouse --print unknown
+  [[ $output == '' ]]
+}
+
+@test "what a warehouse of an older format lacks is added" {
+  { source_line && t && tx 10 'c public.t "after":{"id":1,"note":"a","weight":1}'; } | deliver
+  version=$(rows 'SELECT version FROM _cdc_format')
+  warehouse_write 'DROP VIEW "_cdc_freshness"' 'ALTER TABLE "_cdc_tables" DROP COLUMN "purged_lsn"' 'ALTER TABLE "_cdc_tables" DROP COLUMN "doubted_since"' 'ALTER TABLE "_cdc_position" DROP COLUMN "begun_at"' 'UPDATE "_cdc_format" SET "version"=1'
+  { source_line 15 && t && copy 20 public.t '{"id":2,"note":"b","weight":2}' && tx 30 'd public.t "before":{"id":2}'; } | deliver
+  rows_are 'SELECT version FROM _cdc_format' "$version"
+  rows_are 'SELECT "table", state FROM _cdc_freshness' 'public.t|ready'
+  warehouse_write "UPDATE \"public.t\" SET \"_cdc_loaded_at\"='2020-01-01T00:00:00.000000Z'"
+  run -0 load_warehouse --purge --keep-deleted-days 1
+  [[ $output == $'purged\tpublic.t\t2' ]]
 }
 
 @test "a table without a key is kept as history only, every line a version" {

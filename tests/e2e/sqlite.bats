@@ -23,7 +23,7 @@ setup() { STAGE=$BATS_TEST_TMPDIR/stage WAREHOUSE=$BATS_TEST_TMPDIR/w.db; }
 @test "a warehouse made before chunks had ends of their own is read on" {
   { source_line && t && tx 5 'c public.t "after":{"id":7,"note":"b","weight":1}' && copy 20 public.t '{"id":1,"note":"a","weight":1}' && heartbeat 30; } | deliver
   rows_are 'SELECT state FROM _cdc_freshness' ready
-  sqlite3 "$WAREHOUSE" 'ALTER TABLE _cdc_chunks DROP COLUMN copy; ALTER TABLE _cdc_chunks DROP COLUMN from_key; ALTER TABLE _cdc_chunks DROP COLUMN to_key; ALTER TABLE _cdc_chunks DROP COLUMN keys'
+  sqlite3 "$WAREHOUSE" 'ALTER TABLE _cdc_chunks DROP COLUMN copy; ALTER TABLE _cdc_chunks DROP COLUMN from_key; ALTER TABLE _cdc_chunks DROP COLUMN to_key; ALTER TABLE _cdc_chunks DROP COLUMN keys; UPDATE _cdc_format SET version=1'
   { source_line && t && COPY=40 copy 40 public.t '{"id":2,"note":"x","weight":1}'; } | deliver
   rows_are "$all" '2|x|1'
 }

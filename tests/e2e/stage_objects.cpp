@@ -1,6 +1,7 @@
 // Objects of a stage by the programs' own store, for tests of stores:
 //   stage-objects fill STAGE FOLDER COUNT       creates COUNT objects there, each with its name as content
 //   stage-objects list STAGE FOLDER             prints their names
+//   stage-objects after STAGE FOLDER NAME       prints the names directly in it that come behind that one
 //   stage-objects read STAGE NAME               prints an object
 //   stage-objects place STAGE FILE NAME         brings a file in
 //   stage-objects race STAGE FOLDER ROUNDS N    in each round N writers create one name at once; prints how many won in each round
@@ -70,6 +71,8 @@ int main(int argc, char** argv) {
       }
     } else if (words[0] == "list") {
       for (const std::string& name : store->list(words[2])) print(name + "\n");
+    } else if (words[0] == "after" && words.size() == 4) {
+      for (const std::string& name : store->list_one_level(words[2], words[3])) print(name + "\n");
     } else if (words[0] == "read") {
       const auto reader = store->open(words[2]);
       if (!reader) return 1;

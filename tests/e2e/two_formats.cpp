@@ -72,7 +72,7 @@ int compare(const std::string& dsn, const std::string& table) {
   session.show_server_words(true);
   const std::size_t dot = table.find('.');
   const std::string name = pg::identifier(table.substr(0, dot)) + "." + pg::identifier(table.substr(dot + 1));
-  pg::Catalog catalog(session, "", std::nullopt);
+  pg::Catalog catalog(session, "", pg::Horizon{});
   const pg::Result result =
       session.query("SELECT attname, atttypid FROM pg_attribute WHERE attrelid = " + pg::literal(name) +
                         "::regclass AND attnum > 0 AND NOT attisdropped",

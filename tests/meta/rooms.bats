@@ -132,7 +132,7 @@ unreached() {
       tests/e2e/*.bats | tests/fault/*.bats | tests/meta/*.bats | tests/destinations/*.bats | tests/golden/*/*/cmd | tests/fuzz/*.cpp) ;;
       tests/e2e/*.cpp)
         name=$(basename "$file" .cpp)
-        grep -qF "/e2e/${name//_/-}" tests/e2e/*.bats tests/destinations/*.bats || echo "! no test runs $file"
+        grep -qF "/e2e/${name//_/-}" tests/e2e/*.ba* tests/destinations/*.bats || echo "! no test runs $file"
         ;;
       tests/unit/*/*.cpp) [[ $file != tests/unit/*/*/* ]] || echo "! tests/run does not reach $file" ;;
       *) echo "! tests/run does not reach $file" ;;

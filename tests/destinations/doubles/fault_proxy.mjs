@@ -53,13 +53,14 @@ const faults = {
   403: (request, response) => say(response, 403, 'AccessDenied'),
   // It takes the request and says nothing more.
   stall: () => {},
-  // Its answer comes byte after byte.
+  // Its answer comes byte after byte, a long one in pieces, so that it is slow for seconds and not for hours.
   slow: (request, response, body) =>
     pass(request, body, (answer, content) => {
       response.writeHead(answer.statusCode, { ...answer.headers, connection: 'close' });
+      const step = Math.ceil(content.length / 2000) || 1;
       let at = 0;
       const timer = setInterval(() => {
-        if (at < content.length) response.write(content.subarray(at, ++at));
+        if (at < content.length) response.write(content.subarray(at, at += step));
         else response.end(), clearInterval(timer);
       }, 2);
     }, () => request.socket.destroy()).end(body),

@@ -6,7 +6,7 @@
 // Usage: gcs.mjs FOLDER PORT      reads FOLDER/double.json: bucket, email, kid, public_key (PEM), hmac {id, secret}
 // POST /_double/set?NAME=VALUE    makes it do something: fail=STATUS&count=N (the next N requests), lose=N (N creations are done and
 //                                 answered with 503), damage=N (N bodies change on their way), expire=1 (no token given is taken any
-//                                 longer), life=SECONDS (of tokens given), creator=1 (writing over: 403 before any condition)
+//                                 longer), life=SECONDS (of tokens given), creator=1 (writing over and removing: 403 before any condition)
 // GET /_double/counts             what was seen, as JSON
 import crypto from 'node:crypto';
 import fs from 'node:fs';
@@ -22,7 +22,7 @@ fs.mkdirSync(objects, { recursive: true });
 const kPageNames = 100;
 const kClockSeconds = 900;
 const set = { fail: 0, count: 0, lose: 0, damage: 0, life: 3600, creator: 0 };
-const counts = { requests: 0, created: 0, conflicts: 0, denied: 0, tokens: 0, jwts: 0, hmacs: 0, pages: 0 };
+const counts = { requests: 0, created: 0, conflicts: 0, removed: 0, denied: 0, tokens: 0, jwts: 0, hmacs: 0, pages: 0 };
 const jwts = new Set();
 let tokens = new Map(); // value -> until, in ms
 const revoked = new Set(); // of those that were signed by whoever bears them
@@ -121,10 +121,15 @@ const xml = (text) => text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').repl
 // As in an address, but for the slash, which Google's listings leave.
 const encoded = (text) => encodeURIComponent(text).replaceAll('%2F', '/');
 
+function contents(name) {
+  const about = fs.statSync(place(name));
+  return `<Contents><Key>${xml(encoded(name))}</Key><Generation>1</Generation><LastModified>${about.mtime.toISOString()}</LastModified><Size>${load(name).body.length}</Size></Contents>`;
+}
+
 function listing(query) {
   must(query.get('list-type') === '2' && query.get('encoding-type') === 'url', 400, 'InvalidArgument');
   const [prefix, delimiter] = [query.get('prefix') ?? '', query.get('delimiter') ?? ''];
-  const after = query.has('continuation-token') ? Buffer.from(query.get('continuation-token'), 'base64').toString() : '';
+  const after = query.has('continuation-token') ? Buffer.from(query.get('continuation-token'), 'base64').toString() : query.get('start-after') ?? '';
   const found = [];
   for (const name of names()) {
     if (!name.startsWith(prefix)) continue;
@@ -136,11 +141,19 @@ function listing(query) {
   const page = left.slice(0, kPageNames);
   counts.pages += 1;
   const lines = page.map(({ shown, isFolder }) => isFolder
-    ? `<CommonPrefixes><Prefix>${xml(encoded(shown))}</Prefix></CommonPrefixes>` : `<Contents><Key>${xml(encoded(shown))}</Key></Contents>`);
+    ? `<CommonPrefixes><Prefix>${xml(encoded(shown))}</Prefix></CommonPrefixes>` : contents(shown));
   if (left.length > page.length) {
     lines.push(`<IsTruncated>true</IsTruncated><NextContinuationToken>${Buffer.from(page.at(-1).shown).toString('base64')}</NextContinuationToken>`);
   }
   return `<?xml version='1.0' encoding='UTF-8'?><ListBucketResult xmlns='http://doc.s3.amazonaws.com/2006-03-01'><Name>${known.bucket}</Name>${lines.join('')}</ListBucketResult>`;
+}
+
+function remove(name) {
+  must(load(name), 404, 'NoSuchKey');
+  must(!set.creator, 403, 'AccessDenied');
+  fs.unlinkSync(place(name));
+  counts.removed += 1;
+  return { status: 204, headers: {}, body: '' };
 }
 
 function put(request, name, body) {
@@ -208,6 +221,7 @@ function answer(request, url, body) {
   const name = decodeURIComponent(rest.join('/'));
   if (name === '') return { status: 200, headers: { 'content-type': 'application/xml' }, body: listing(at.searchParams) };
   if (request.method === 'PUT') return put(request, name, body);
+  if (request.method === 'DELETE') return remove(name);
   must(request.method === 'GET' || request.method === 'HEAD', 405, 'MethodNotAllowed');
   return get(request, name);
 }

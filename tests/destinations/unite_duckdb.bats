@@ -1,0 +1,1 @@
+unite_postgresql.bats
