@@ -1,5 +1,6 @@
 -- The tables under load of tests/fault/kills: long values that are stored apart, keys that change, full identity, a truncated
--- table, and `done`: one row for each committed transaction, by which nothing can be lost or doubled unseen.
+-- table, one whose owners change its columns, and `done`: one row for each committed transaction, by which nothing can be lost or
+-- doubled unseen.
 CREATE TABLE account (
   id bigint PRIMARY KEY, balance bigint NOT NULL, note text, doc jsonb, raw bytea, tags text[], ratio float8,
   price numeric(20, 4), flag boolean, at timestamptz NOT NULL);
@@ -8,6 +9,8 @@ CREATE TABLE item (shelf integer, name text, units integer, note text, PRIMARY K
 ALTER TABLE item ALTER note SET STORAGE EXTERNAL;
 CREATE TABLE whole (id integer PRIMARY KEY, units integer, note text);
 ALTER TABLE whole REPLICA IDENTITY FULL, ALTER note SET STORAGE EXTERNAL;
+CREATE TABLE moving (id integer PRIMARY KEY, n integer, note text);
+ALTER TABLE moving ALTER note SET STORAGE EXTERNAL;
 CREATE TABLE small (id bigint PRIMARY KEY, label text);
 CREATE TABLE done (xid bigint PRIMARY KEY, kind text NOT NULL, at timestamptz NOT NULL);
 CREATE TABLE apart (id bigint GENERATED ALWAYS AS IDENTITY, filler text);  -- not published
@@ -22,5 +25,6 @@ INSERT INTO account SELECT n, 1000, long_text(3), jsonb_build_object('n', n, 'lo
   ARRAY['a', NULL, n::text], n / 7.0, n / 3.0, n % 3 = 0, now() FROM generate_series(1, 200) AS n;
 INSERT INTO item SELECT n / 10, 'item ' || n, n, long_text(2 + n % 3) FROM generate_series(1, 400) AS n;
 INSERT INTO whole SELECT n, n, long_text(3) FROM generate_series(1, 100) AS n;
+INSERT INTO moving SELECT n, 0, long_text(3) FROM generate_series(1, 200) AS n;
 INSERT INTO small SELECT n, 'first' FROM generate_series(1, 20) AS n;
-CREATE PUBLICATION pgcdc FOR TABLE account, item, whole, small, done;
+CREATE PUBLICATION pgcdc FOR TABLE account, item, whole, moving, small, done;
