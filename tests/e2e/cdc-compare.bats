@@ -160,3 +160,14 @@ VALUES
   run -1 compared
   [[ $output == *'NOT COMPARED: column weight is in the warehouse and was not copied' ]]
 }
+
+@test "a warehouse of copies alone is proven where it is equal; what it lacks the log may bring, which is waited for" {
+  { source_line 10 && AT=10 table public.t "${columns[@]}" && copy 10 public.t "{\"id\":1,$(row 1)}" "{\"id\":2,$(row 2)}"; } | deliver
+  reference 20 "{\"id\":1,$(row 1)}" "{\"id\":2,$(row 2)}"
+  [[ $(counts equal is_equal) == '[2,true]' ]]
+  reference 20 "{\"id\":1,$(row 1)}" "{\"id\":2,$(row 22)}" "{\"id\":3,$edge}"
+  run -75 --separate-stderr compared
+  [[ $stderr == *err=not_there_yet* ]]
+  { source_line 10 && AT=10 table public.t "${columns[@]}" && tx 12 "u public.t \"after\":{\"id\":2,$(row 22)}" "c public.t \"after\":{\"id\":3,$edge}" && heartbeat 40; } | deliver
+  [[ $(counts equal is_equal) == '[3,true]' ]]
+}

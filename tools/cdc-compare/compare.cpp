@@ -96,6 +96,10 @@ Exit compare(const Options& options) {
     } else {
       compared = warehouse::compare(*reference, table, whole.copy, *database, *mine, most, part);
     }
+    // Copies only, so far: what the log will bring, or what it will remove, may be all there is between them.
+    if (!here.position() && compared.trouble.empty() && !compared.is_equal()) {
+      throw Failure(Exit::retry, "not_there_yet", "the warehouse holds copies, and nothing of the log yet").at_table(name);
+    }
     for (const std::string& line : warehouse::to_read_again(table, compared)) again += line + "\n";
     if (!options.again.empty() && compared.suspects.size() > options.suspects)
       compared.suspects.resize(options.suspects);

@@ -24,7 +24,7 @@ struct Options {
 
 /// out  no: a table is not equal, or could not be compared, or there was none to compare
 /// err  usage/unknown_warehouse, usage/no_reference (no such file, or not SQLite); retry/not_there_yet: the warehouse has not been loaded
-///      up to where the copy ends; those of the engines
+///      up to where the copy ends, or has nothing of the log yet and is not equal; those of the engines
 [[nodiscard]] base::Exit compare(const Options& options);
 
 }  // namespace cdc_compare
