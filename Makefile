@@ -1,7 +1,7 @@
 # The commands of this project; `make help` lists them. Each installs from Debian what it needs and does not find.
 # Knows: which script or build does what. Must not: hold a list of sources, tools or tests; CMake and the tests find those.
 .DEFAULT_GOAL := all
-.PHONY: all demo demo-clean test test-matrix test-destinations test-all soak soak-short soak-build bench install deb lint clean help
+.PHONY: all demo demo-clean test test-faults test-matrix test-destinations test-all soak soak-short soak-build bench install deb lint clean help
 
 PREFIX ?= /usr/local
 DESTDIR ?=
@@ -22,9 +22,13 @@ demo: ## a private PostgreSQL, a million rows, snapshot, stream, masking, wareho
 demo-clean: ## remove what the demo made
 	@scripts/demo-clean
 
-test: ## every suite; `tests/run NAME...` runs some of them
+test: ## unit, golden, end to end on a real server, meta; `tests/run NAME...` runs some of them
 	@scripts/install-packages test
 	@JOBS=$(JOBS) tests/run
+
+test-faults: ## every kind of fault, two simulated days of them, every repair; and clang with its sanitizers
+	@scripts/install-packages test
+	@JOBS=$(JOBS) tests/run fault sanitize
 
 test-matrix: ## what depends on the server, on PostgreSQL 14, 16, 17 and 18 (fetched into build/servers)
 	@scripts/install-packages matrix
@@ -34,9 +38,9 @@ test-destinations: ## object stores and warehouses: Ceph, azurite, doubles of Go
 	@scripts/install-packages destinations
 	@JOBS=$(JOBS) tests/run destinations
 
-test-all: ## every suite, the matrix and the destinations, three quarters of an hour
+test-all: ## all of these, about an hour and a half
 	@scripts/install-packages matrix destinations
-	@JOBS=$(JOBS) tests/run all destinations matrix
+	@JOBS=$(JOBS) tests/run all fault sanitize destinations matrix
 
 # The programs, and the one of the tests that makes a bucket; not all tests.
 soak-build:
