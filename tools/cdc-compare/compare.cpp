@@ -98,7 +98,8 @@ Exit compare(const Options& options) {
     }
     // Copies only, so far: what the log will bring, or what it will remove, may be all there is between them.
     if (!here.position() && compared.trouble.empty() && !compared.is_equal()) {
-      throw Failure(Exit::retry, "not_there_yet", "the warehouse holds copies, and nothing of the log yet").at_table(name);
+      throw Failure(Exit::retry, "not_there_yet", "the warehouse holds copies, and nothing of the log yet")
+          .at_table(name);
     }
     for (const std::string& line : warehouse::to_read_again(table, compared)) again += line + "\n";
     if (!options.again.empty() && compared.suspects.size() > options.suspects)
