@@ -23,12 +23,6 @@ teardown() {
   sql "SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE NOT active" >/dev/null
 }
 
-free_port() {
-  while :; do
-    REPLY=$((20000 + RANDOM % 20000))
-    (exec 3<>"/dev/tcp/127.0.0.1/$REPLY") 2>/dev/null || return 0
-  done
-}
 # The number of series that a query gives now.
 series() { curl -fsS "http://127.0.0.1:$port/api/v1/query" --data-urlencode "query=$1" | jq '.data.result | length'; }
 exported() { curl -fsS "http://127.0.0.1:$exporter/metrics"; }
@@ -55,10 +49,10 @@ has_series() { (($(series "$1") > 0)); }
     done
   }
   looking 3>&- 8>&- 2>looking.log &
-  free_port && exporter=$REPLY
+  exporter=$(free-port)
   prometheus-node-exporter --collector.disable-defaults --collector.textfile --collector.textfile.directory="$PWD/metrics" --web.listen-address=127.0.0.1:"$exporter" >exporter.log 2>&1 3>&- 8>&- &
   pids+=($!)
-  free_port && port=$REPLY
+  port=$(free-port)
   printf '%s\n' 'global: {scrape_interval: 1s, evaluation_interval: 1s}' "rule_files: ['$PROMETHEUS/pgcdc.rules.yml']" \
     'scrape_configs:' "  - {job_name: node, static_configs: [{targets: ['127.0.0.1:$exporter']}]}" >prometheus.yml
   prometheus --config.file=prometheus.yml --storage.tsdb.path=data --web.listen-address=127.0.0.1:"$port" >prometheus.log 2>&1 3>&- 8>&- &

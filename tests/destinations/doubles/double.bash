@@ -2,14 +2,6 @@
 # Starting and asking the doubles of this folder: loopback servers in the place of services that cannot run here.
 # Knows: node, how they are told things (/_double/). Must not know: what any of them stands for.
 
-free_port() {
-  local port
-  while :; do
-    port=$((20000 + RANDOM % 20000))
-    if ! (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null; then echo "$port" && return; fi
-  done
-}
-
 # in   METHOD WHAT
 double_ask() {
   node -e 'const [, method, url] = process.argv;
@@ -23,7 +15,7 @@ double_answers() { double_ask GET counts >/dev/null; }
 double_start() {
   local script=$BATS_TEST_DIRNAME/doubles/$1 word words=()
   shift
-  DOUBLE_PORT=${DOUBLE_PORT:-$(free_port)}
+  DOUBLE_PORT=${DOUBLE_PORT:-$(free-port)}
   for word; do words+=("${word/#PORT/$DOUBLE_PORT}"); done
   node "$script" "${words[@]}" >>"$BATS_FILE_TMPDIR/double.log" 2>&1 </dev/null 3>&- 8>&- &
   DOUBLE_PID=$!
