@@ -505,3 +505,19 @@ each_value_under_its_name() {
   grep -qF 'cdc_snapshot_rows_total{program="pgcdc-snapshot",table="public.b"} 0' "$BATS_TEST_TMPDIR/metrics"
   grep -qF 'cdc_snapshot_tables_done{program="pgcdc-snapshot"} 2' "$BATS_TEST_TMPDIR/metrics"
 }
+
+@test "what is asked for and not published any more is told in a file, and nothing else is" {
+  cd "$BATS_TEST_TMPDIR" || return
+  sql 'CREATE TABLE a (id int PRIMARY KEY)' 'INSERT INTO a VALUES (1)' 'CREATE TABLE "q ""x" (id int PRIMARY KEY)' 'CREATE PUBLICATION p FOR TABLE a' >/dev/null
+  make_slot
+  printf '%s\n' '{"table":"public.a","key":null}' '{"table":"public.dropped","key":{"id":"1"}}' '{"table":"public.\"q \"\"x\"","key":null}' >asked
+  run -0 --separate-stderr copy --unknown asked --gone gone
+  [[ $(shape <<<"$output") == *'snapshot end public.a 1' ]]
+  [[ $(<gone) == '{"table":"public.\"q \"\"x\"","key":null}
+{"table":"public.dropped","key":null}' ]]
+  # When all is there, so is the file, and empty.
+  head -n 1 asked | copy --unknown - --gone gone >/dev/null
+  [[ -e gone && ! -s gone ]]
+  run -64 copy --gone gone
+  run -64 copy --unknown asked --gone gone public.a
+}

@@ -538,10 +538,38 @@ lose_up_to() {
   [[ $output == '' ]]
 }
 
+@test "a table that lacks something and that the source no longer has is gone, and not asked for; until it is heard of again" {
+  local states='SELECT "table", state FROM _cdc_freshness ORDER BY 1'
+  other() { RELID=200 AT=$1 table public.other id:int8:k; }
+  {
+    source_line && t && other 1
+    tx 10 'c public.t "after":{"id":1,"note":"a","weight":1}' 'c public.other "after":{"id":1}'
+    heartbeat 20
+  } | deliver
+  printf '{"table":"public.other","key":null}\n' >"$BATS_TEST_TMPDIR/gone"
+  load_warehouse --gone "$BATS_TEST_TMPDIR/gone"
+  rows_are "$states" 'public.other|gone' 'public.t|copying'
+  run -0 load_warehouse --print unknown
+  [[ $output == *'"public.t"'* && $output != *other* ]]
+  # What lacks nothing is not gone, whatever is said; nor is what nobody knows.
+  { source_line 20 && t && copy 20 public.t '{"id":1,"note":"a","weight":1}' && heartbeat 30; } | deliver
+  printf '{"table":"public.t","key":null}\n{"table":"public.none","key":null}\n' >"$BATS_TEST_TMPDIR/none"
+  load_warehouse --gone "$BATS_TEST_TMPDIR/none"
+  rows_are "$states" 'public.other|gone' 'public.t|ready'
+  { source_line 30 && other 30 && tx 40 'c public.other "after":{"id":2}' && heartbeat 50; } | deliver
+  rows_are "$states" 'public.other|copying' 'public.t|ready'
+  load_warehouse --gone "$BATS_TEST_TMPDIR/gone"
+  rows_are "$states" 'public.other|gone' 'public.t|ready'
+  # A copy from before does not say that it is there, but may be what it lacked.
+  { source_line 20 && other 15 && HIGH=15 copy 15 public.other '{"id":1}'; } | deliver
+  rows_are "$states" 'public.other|ready' 'public.t|ready'
+  rows_are 'SELECT id FROM "public.other" WHERE _cdc_deleted=0 ORDER BY 1' 1 2
+}
+
 @test "what a warehouse of an older format lacks is added" {
   { source_line && t && tx 10 'c public.t "after":{"id":1,"note":"a","weight":1}'; } | deliver
   version=$(rows 'SELECT version FROM _cdc_format')
-  warehouse_write 'DROP VIEW "_cdc_freshness"' 'ALTER TABLE "_cdc_tables" DROP COLUMN "purged_lsn"' 'ALTER TABLE "_cdc_tables" DROP COLUMN "doubted_since"' 'ALTER TABLE "_cdc_position" DROP COLUMN "begun_at"' 'UPDATE "_cdc_format" SET "version"=1'
+  warehouse_write 'DROP VIEW "_cdc_freshness"' 'ALTER TABLE "_cdc_tables" DROP COLUMN "purged_lsn"' 'ALTER TABLE "_cdc_tables" DROP COLUMN "gone_lsn"' 'ALTER TABLE "_cdc_tables" DROP COLUMN "doubted_since"' 'ALTER TABLE "_cdc_position" DROP COLUMN "begun_at"' 'UPDATE "_cdc_format" SET "version"=1'
   { source_line 15 && t && copy 20 public.t '{"id":2,"note":"b","weight":2}' && tx 30 'd public.t "before":{"id":2}'; } | deliver
   rows_are 'SELECT version FROM _cdc_format' "$version"
   rows_are 'SELECT "table", state FROM _cdc_freshness' 'public.t|ready'

@@ -162,7 +162,9 @@ replayed() { [[ $(on_cluster "$PWD/standby" sql "SELECT pg_last_wal_replay_lsn()
 }
 
 @test "a failover that lost what the stage has: another history begins, and the tables begin anew from it" {
+  retired
   given_a_standby
+  sql 'DROP TABLE retired' >/dev/null
   wait_until 20 replayed "$(sql 'SELECT pg_current_wal_lsn()')"
   on_cluster "$PWD/standby" sql 'SELECT pg_wal_replay_pause()' >/dev/null
   private-cluster stop "$PWD/standby"
@@ -177,6 +179,8 @@ replayed() { [[ $(on_cluster "$PWD/standby" sql "SELECT pg_last_wal_replay_lsn()
   repair
   [ -s "$DIR/stage/shop/1/source.json" ]
   [ "$(of_warehouse 'SELECT era FROM _cdc_position')" -eq 1 ]
+  # Nor does a table that was dropped before all this wait for ever, though it begins anew as all do.
+  [ "$(states)" = 'ready ready gone' ]
   proven_equal
   # The old server comes back: what it says is not of this history.
   old=$(private-cluster start "$CLUSTER" >/dev/null && private-cluster dsn "$CLUSTER")
@@ -233,6 +237,45 @@ replayed() { [[ $(on_cluster "$PWD/standby" sql "SELECT pg_last_wal_replay_lsn()
   [ "$(of_warehouse 'SELECT count(*) FROM orders')" -gt 400 ]
   repair --adopt
   [ "$(of_warehouse 'SELECT group_concat(id) FROM orders')" = 7 ]
+  proven_equal
+}
+
+# A table, to be dropped once it is in the warehouse.
+retired() { sql 'CREATE TABLE retired (id int PRIMARY KEY, name text)' "INSERT INTO retired VALUES (1, 'one'), (2, 'two')" >/dev/null; }
+
+@test "a table that the source has dropped keeps no repair from its end, is no reason to wait or to keep the stage, and may come back" {
+  retired
+  given
+  sql 'DROP TABLE retired' >/dev/null
+  changes 2
+  pipeline_pass "$DIR"
+  [ "$(states)" = 'ready ready ready' ]
+  sql "SELECT pg_drop_replication_slot('pgcdc')" >/dev/null
+  changes 3
+  run -0 --separate-stderr repair
+  [[ $stderr == *err=table_gone*public.retired* ]]
+  [ "$(states)" = 'ready ready gone' ]
+  [ "$(of_warehouse 'SELECT group_concat(name) FROM retired')" = one,two ]
+  [ -z "$(cdc-load --config "$DIR/pipeline.ini" --print unknown)" ]
+  changes 4
+  pipeline_pass "$DIR"
+  run -0 --separate-stderr cdc-status --json "$DIR/pipeline.ini"
+  [ "$(jq -c '[.in, .cause, (.tables[] | select(.state == "gone") | .table, .age_s)]' <<<"$output")" = '[true,"","public.retired",null]' ]
+  prune
+  [ "$(grep -L pruned "$DIR"/stage/shop/0/log/*.json | wc -l)" -eq 1 ]
+  proven_equal
+  # Another loss doubts it once more, and it is asked for once more.
+  sql "SELECT pg_drop_replication_slot('pgcdc')" >/dev/null
+  run -0 --separate-stderr repair
+  [[ $stderr == *err=table_gone*public.retired* && $(states) == 'ready ready gone' ]]
+  # One of its name begins anew.
+  sql 'CREATE TABLE retired (id int PRIMARY KEY, name text)' "INSERT INTO retired VALUES (3, 'three')" >/dev/null
+  cdc-run --config "$DIR/pipeline.ini" --once
+  [ "$(states)" = 'ready ready parked' ]
+  # Its copy is there; the log has to come as far.
+  cdc-run --config "$DIR/pipeline.ini" --once
+  [ "$(states)" = 'ready ready ready' ]
+  [ "$(of_warehouse 'SELECT group_concat(name) FROM retired')" = three ]
   proven_equal
 }
 

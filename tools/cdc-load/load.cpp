@@ -8,11 +8,13 @@
 
 #include "engine/open.hpp"
 #include "io/environment.hpp"
+#include "io/file.hpp"
 #include "stage/read_ahead.hpp"
 #include "stage/store.hpp"
 #include "tool/filter.hpp"
 #include "warehouse/loader.hpp"
 #include "warehouse/unite.hpp"
+#include "warehouse/unknown.hpp"
 
 namespace cdc_load {
 namespace {
@@ -32,6 +34,12 @@ warehouse::Standing pass(const Options& options, const std::shared_ptr<stage::St
   const auto identity = stage::Log::identity(stage, options.source);
   stage::Log log(stage, options.source, identity ? identity->era : 0);
   const auto database = open_warehouse(options, true, store);
+  if (!options.gone.empty()) {
+    const auto lines = io::read_file(options.gone);
+    if (!lines) throw base::Failure(base::Exit::usage, "bad_gone", "cannot read " + options.gone);
+    warehouse::State state(*database, options.source);
+    warehouse::mark_gone(*database, state, *lines);
+  }
   warehouse::LoaderOptions wanted;
   wanted.begin_kept = options.begin_kept;
   wanted.history = options.history;

@@ -12,15 +12,10 @@
 int main(int argc, char** argv) {
   cdc_load::Options options;
   tool::Command command("cdc-load", "Load the epochs of a stage into a warehouse, each exactly once");
-  command
-      .text(
-          "stage", "FOLDER", options.stage,
-          "Stage to load from: file:///FOLDER, a path, s3://BUCKET/PREFIX, az://CONTAINER/PREFIX or gs://BUCKET/PREFIX")
+  command.text("stage", "FOLDER", options.stage, "Stage to load from: a folder, s3://..., az://... or gs://...")
       .required();
   command.text("source", "NAME", options.source, "Source whose epochs are loaded").required();
-  command
-      .text("warehouse", "WHERE", options.warehouse,
-            "Warehouse: sqlite:FILE, duckdb:FILE, postgresql://... or snowflake://...")
+  command.text("warehouse", "WHERE", options.warehouse, "sqlite:FILE, duckdb:FILE, postgresql://... or snowflake://...")
       .required();
   command.flag("history", options.history, "Keep every version of every row too");
   command.text("unite", "SCHEMA", options.unite,
@@ -33,6 +28,10 @@ int main(int argc, char** argv) {
   command.number("poll-seconds", "N", options.poll_s, "How long --follow waits before it looks again");
   command.flag("begin-kept", options.begin_kept,
                "Where the stage's beginning was removed, an empty warehouse begins with what is still there");
+  command
+      .text("gone", "FILE", options.gone,
+            "Tables that the source no longer publishes, by pgcdc-snapshot --gone: nothing is asked for them any more")
+      .by_hand();
   command.text("print", "WHAT", options.print,
                "Load nothing; print `unknown`: rows and tables that are to be read again, for pgcdc-snapshot "
                "--unknown; `position`: how far the warehouse is; `dbt`: a sources file; `sql`: what an empty warehouse "

@@ -13,7 +13,7 @@
 namespace cdc_load {
 namespace {
 
-constexpr std::array<std::string_view, 5> kStates{"copying", "ready", "doubted", "parked", "history"};
+constexpr std::array<std::string_view, 6> kStates{"copying", "ready", "doubted", "parked", "gone", "history"};
 
 std::string label_of(std::string_view table) {
   std::string label = "table=\"";
@@ -57,6 +57,8 @@ void check_options(const Options& options) {
   }
   exclude(options.begin_kept && (prints || erases || options.check || options.purge),
           "--begin-kept and --print, --erase, --check, --purge");
+  exclude(!options.gone.empty() && (prints || erases || options.check || options.purge || options.follow),
+          "--gone and --print, --erase, --check, --purge, --follow");
   exclude(options.once && options.follow, "--once and --follow");
   exclude(options.follow && (prints || erases || options.check), "--follow and --print, --erase, --check");
   if (options.poll_s < 1 || options.poll_s > 86'400) {

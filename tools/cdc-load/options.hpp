@@ -32,6 +32,7 @@ struct Options {
   bool check = false;                   ///< say whether loading would work instead of loading
   std::string unite;                    ///< schema of views over all sources of the database; empty: none
   std::string unite_ids = "own";        ///< own or shared: whether sources have one space of keys
+  std::string gone;                     ///< a file of tables that the source no longer publishes; empty: none
   bool begin_kept = false;              ///< a warehouse that holds nothing begins where the stage still has data
   bool once = false;                    ///< load what is there, then end: what is done when nothing is said
   bool follow = false;

@@ -52,7 +52,9 @@ Verdict judge(Seen seen) {
     verdict.loaded_s = age_of(seen.warehouse->complete_to_time, seen.at_us);
     for (const TableSeen& table : seen.warehouse->tables) {
       TableVerdict one{table, std::nullopt, true};
-      if (table.state != "copying") {
+      // What the source no longer has cannot be stale.
+      measured = measured || table.state == "gone";
+      if (table.state != "copying" && table.state != "gone") {
         one.age_s = age_of(table.complete_to_time, seen.at_us);
         one.in = one.age_s && *one.age_s <= objective_s;
         measured = true;

@@ -66,7 +66,8 @@ struct Seen {
   std::vector<Trouble> troubles;
 };
 
-/// One table against the objective. age_s  since the moment up to which it is complete; nothing while it is being copied for the first time
+/// One table against the objective. age_s  since the moment up to which it is complete; nothing while it is being copied for the first time,
+/// or when the source no longer has it
 struct TableVerdict {
   TableSeen seen;
   std::optional<std::int64_t> age_s;

@@ -192,7 +192,7 @@ std::string as_prometheus(const std::vector<Verdict>& verdicts, std::int64_t at_
     for (const TableVerdict& table : verdict.tables) {
       const std::string labels = source + "," + tool::label("table", table.seen.table);
       if (table.age_s) metrics.set("cdc_freshness_seconds", labels, static_cast<double>(*table.age_s));
-      for (const char* state : {"copying", "ready", "history", "parked", "doubted"}) {
+      for (const char* state : {"copying", "ready", "history", "parked", "doubted", "gone"}) {
         metrics.set("cdc_table_state", labels + "," + tool::label("state", state), table.seen.state == state ? 1 : 0);
       }
       metrics.set("cdc_table_unknown_values", labels, static_cast<double>(table.seen.unknown_values));

@@ -20,6 +20,10 @@ int main(int argc, char** argv) {
   command.text("done", "FILE", options.done, "what cdc-stage-get --chunks says is copied already; - is standard input");
   command.text("unknown", "FILE", options.unknown,
                "copy only the rows that cdc-load --print unknown names; - is standard input");
+  command
+      .text("gone", "FILE", options.gone,
+            "with --unknown: write here which of those tables are not published any more, for cdc-load --gone")
+      .by_hand();
   command.bytes("max-rate", "BYTES", options.max_rate, "of lines that leave in a second at most; 0: as fast as can be");
   command.text("part", "K/N", options.part, "copy only the K-th of N parts of each table, for cdc-verify").by_hand();
   command.words("TABLE", options.tables, 0, 100'000, "copy these tables only, SCHEMA.NAME as in SQL");

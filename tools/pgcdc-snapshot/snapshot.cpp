@@ -22,6 +22,7 @@
 #include "io/file.hpp"
 #include "io/line_reader.hpp"
 #include "io/line_writer.hpp"
+#include "json/write.hpp"
 #include "logging/event.hpp"
 #include "pg/catalog.hpp"
 #include "pg/connection.hpp"
@@ -409,6 +410,14 @@ Exit Run::copy() {
   } while (!work_.empty());
   write_source(pg::end_of_log(session_));
   out_.write_metrics();
+  if (!options_.gone.empty()) {
+    std::string lines;
+    for (const std::string& table : work_.gone()) {
+      json::ObjectWriter(lines).text("table", table).null("key").close();
+      lines += '\n';
+    }
+    io::replace_file(options_.gone, lines);
+  }
   return Exit::done;
 }
 
@@ -437,6 +446,9 @@ Exit copy_tables(const Options& options) {
   if (options.chunk_bytes == 0) throw Failure(Exit::usage, "bad_value", "--chunk-bytes must be more than 0");
   if (!options.part.empty() && !base::parse_part(options.part)) {
     throw Failure(Exit::usage, "bad_value", "--part is K/N, the K-th of N parts, of at most 10000");
+  }
+  if (!options.gone.empty() && (options.unknown.empty() || !options.tables.empty())) {
+    throw Failure(Exit::usage, "bad_option", "--gone goes with --unknown, and without names of tables");
   }
   Wanted wanted = parse_tables(options.tables);
   Done done;

@@ -15,6 +15,7 @@ namespace snapshot {
 /// hold_s       how long a snapshot is held open before a new one is taken; pieces that have begun are finished
 /// chunk_bytes  of a table on the server's disk
 /// done, unknown   files to read, `-` is standard input; empty: none
+/// gone         file to write: the tables of `unknown` that the publication does not have; empty: none
 /// max_rate     bytes in a second; 0: no limit
 /// part         `K/N`, of tables whose primary key is one whole number; all others are in the first. Empty: all
 /// tables       names; empty = all of the publication
@@ -32,6 +33,7 @@ struct Options {
   std::string part;
   std::string done;
   std::string unknown;
+  std::string gone;
   std::string metrics;
   std::vector<std::string> tables;
 };

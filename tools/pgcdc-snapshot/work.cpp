@@ -65,6 +65,12 @@ void Work::see(const std::vector<Target>& targets) {
       }
     }
   }
+  gone_.clear();
+  if (wanted_) {
+    for (const auto& [name, wish] : *wanted_) {
+      if (!there.contains(name)) gone_.push_back(name);
+    }
+  }
   for (TableWork& table : tables_) {
     table.held_up = false;
     table.begun = false;

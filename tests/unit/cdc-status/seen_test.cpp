@@ -62,6 +62,17 @@ TEST(Verdict, a_table_that_is_copied_for_the_first_time_is_not_measured_and_alon
   EXPECT_FALSE(judge(seen).in);
 }
 
+TEST(Verdict, a_table_that_the_source_no_longer_has_is_never_stale) {
+  status::Seen seen = fresh();
+  seen.warehouse->tables[0] = {"public.a", "gone", hours_ago(1000, seen.at_us), 0, 0};
+  EXPECT_TRUE(judge(seen).in);
+  EXPECT_FALSE(judge(seen).tables[0].age_s.has_value());
+  EXPECT_EQ(judge(seen).cause, "");
+  seen.warehouse->tables.pop_back();
+  EXPECT_TRUE(judge(seen).in);
+  EXPECT_FALSE(judge(seen).age_s.has_value());
+}
+
 TEST(Verdict, a_parked_table_is_named_before_it_is_too_old) {
   status::Seen seen = fresh();
   seen.warehouse->tables[0].state = "parked";

@@ -767,6 +767,7 @@ bool Loader::load_chunk(const std::string& object) {
   begin(transaction);
   if (state_->has_chunk(object)) return true;  // another loader's work
   const Table* there = state_->find(chunk.table);
+  if (there != nullptr && there->gone && chunk.lsn > *there->gone) state_->come_back(chunk.table);
   if (there != nullptr && !there->parked.empty()) {
     waiting_chunks_[chunk.table].emplace(object, chunk);
     return false;
@@ -879,6 +880,7 @@ bool Loader::load_epoch(const stage::Stored& stored) {
       std::sort(parts.begin(), parts.end(), [](const auto* a, const auto* b) { return a->part < b->part; });
       Counts of_table;
       Work work;
+      state_->come_back(table);
       if (table == stage::kMessages) {
         load_messages(parts, epoch.from, epoch.to, of_table);
       } else if (!is_stalled(table, epoch.from, loaded_at) &&

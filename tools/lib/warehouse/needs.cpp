@@ -50,10 +50,14 @@ std::optional<Needs> needs_of(engine::Database& database, std::string_view sourc
     }
   }
   {
-    // A doubted table is copied again; until then its epochs are what there is to find out by.
+    // A doubted table is copied again; until then its epochs are what there is to find out by. One that the source no longer has never is.
+    const std::vector<std::string> columns = database.columns_of("_cdc_tables");
+    const bool has_mark = std::any_of(columns.begin(), columns.end(),
+                                      [](const std::string& name) { return same_folded(name, "gone_lsn"); });
     engine::Statement tables = database.prepare(
         "SELECT \"table\", parked_at, CASE WHEN coalesce(copied_lsn, '')<doubted_lsn THEN doubted_lsn END FROM "
-        "_cdc_tables ORDER BY \"table\"");
+        "_cdc_tables " +
+        std::string(has_mark ? "WHERE gone_lsn IS NULL " : "") + "ORDER BY \"table\"");
     while (tables.step()) {
       if (!tables.is_null(1)) needs.held.push_back({tables.text_at(0), "parked", position_of(tables.view_at(1))});
       if (!tables.is_null(2)) needs.held.push_back({tables.text_at(0), "doubted", position_of(tables.view_at(2))});

@@ -43,7 +43,8 @@ constexpr std::array kTables{
         "NULL, has_key INTEGER NOT NULL, history INTEGER NOT NULL, parked TEXT, parked_at TEXT, parked_since TEXT, "
         "waiting_rows INTEGER DEFAULT 0 NOT NULL, truncated_lsn TEXT, truncated_seq INTEGER, copied_lsn TEXT, "
         "copied_high TEXT, may_have_unknown INTEGER DEFAULT 0 NOT NULL, unknown_values INTEGER DEFAULT 0 NOT NULL, "
-        "quarantined INTEGER DEFAULT 0 NOT NULL, doubted_lsn TEXT, policy TEXT, doubted_since TEXT, purged_lsn TEXT",
+        "quarantined INTEGER DEFAULT 0 NOT NULL, doubted_lsn TEXT, policy TEXT, doubted_since TEXT, purged_lsn TEXT, "
+        "gone_lsn TEXT",
         "\"table\""},
     StateTable{
         "_cdc_columns",
@@ -72,10 +73,12 @@ constexpr StateTable kMessages{
     "TEXT NOT NULL, content TEXT, base64 TEXT",
     "lsn, seq"};
 
-// The view tells a table's state by one rule: parked, history, doubted (no copy since a change that the log does not tell), ready
-// (copied, the position beyond every `high`, nothing unknown), else copying.
+// The view tells a table's state by one rule: gone (it lacks something, and the source has it no longer), parked, history, doubted (no copy
+// since a change that the log does not tell), ready (copied, the position beyond every `high`, nothing unknown), else copying.
 constexpr const char* kCreateFreshness = R"sql(CREATE VIEW _cdc_freshness AS SELECT p.source, t."table",
-  CASE WHEN t.parked IS NOT NULL THEN 'parked' WHEN t.has_key=0 THEN 'history'
+  CASE WHEN t.gone_lsn IS NOT NULL AND (t.parked IS NOT NULL OR t.copied_high IS NULL OR t.unknown_values>0
+         OR coalesce(t.copied_lsn, '')<t.doubted_lsn) THEN 'gone'
+       WHEN t.parked IS NOT NULL THEN 'parked' WHEN t.has_key=0 THEN 'history'
        WHEN t.doubted_lsn IS NOT NULL AND coalesce(t.copied_lsn, '')<t.doubted_lsn THEN 'doubted'
        WHEN t.copied_high IS NOT NULL AND p.applied_to>=t.copied_high AND t.unknown_values=0 THEN 'ready' ELSE 'copying' END AS state,
   CASE WHEN t.parked IS NOT NULL THEN t.parked_at ELSE p.applied_to END AS complete_to_lsn,
@@ -158,12 +161,12 @@ void State::complete() {
   std::vector<std::string> columns = database_.columns_of("_cdc_chunks");
   if (!has_name(columns, "copy")) database_.run(kAddChunkColumns);
   columns = database_.columns_of("_cdc_tables");
-  for (const char* column : {"doubted_lsn", "policy", "doubted_since", "purged_lsn"}) {
+  for (const char* column : {"doubted_lsn", "policy", "doubted_since", "purged_lsn", "gone_lsn"}) {
     if (has_name(columns, column)) continue;
     database_.define(std::string("ALTER TABLE _cdc_tables ADD COLUMN ") + column + " " +
                      std::string(dialect_.text_type()));
   }
-  const bool has_view = has_name(columns, "doubted_since");
+  const bool has_view = has_name(columns, "gone_lsn");
   columns = database_.columns_of("_cdc_position");
   if (!has_name(columns, "begun_at")) {
     database_.define("ALTER TABLE _cdc_position ADD COLUMN begun_at " + std::string(dialect_.text_type()));
@@ -208,7 +211,7 @@ void State::reload() {
   }
   Statement tables = database_.prepare(
       "SELECT \"table\", relid, name, \"view\", lsn, parked, parked_at, truncated_lsn, truncated_seq, "
-      "may_have_unknown, history, policy, copied_lsn, purged_lsn "
+      "may_have_unknown, history, policy, copied_lsn, purged_lsn, gone_lsn "
       "FROM _cdc_tables");
   while (tables.step()) {
     Table table;
@@ -226,6 +229,7 @@ void State::reload() {
     table.policy = tables.text_at(11);
     table.copied = lsn_of(tables.view_at(12));
     table.purged = lsn_of(tables.view_at(13));
+    if (!tables.is_null(14)) table.gone = lsn_of(tables.view_at(14));
     tables_.emplace(table.shape.table, std::move(table));
   }
   Statement columns = database_.prepare(
@@ -417,10 +421,11 @@ void State::doubt(std::string_view table, base::Lsn at) {
   // What it is complete to stays what it was when it was doubted first.
   Statement update =
       database_.prepare("UPDATE _cdc_tables SET doubted_since=coalesce(" + std::string(kDoubtedSince) +
-                            ", (SELECT max(complete_to_time) FROM _cdc_position)), "
+                            ", (SELECT max(complete_to_time) FROM _cdc_position)), gone_lsn=NULL, "
                             "doubted_lsn=CASE WHEN doubted_lsn>?2 THEN doubted_lsn ELSE ?2 END WHERE \"table\"=?1",
                         table);
   update.text(1, table).copied_text(2, base::format(at)).run();
+  if (Table* there = find(table)) there->gone.reset();
 }
 
 void State::doubt_all(base::Lsn at) {
@@ -449,12 +454,35 @@ bool State::enter_era(const Position& position, std::string_view reason, std::st
   const std::int64_t moved = move.run();
   if (!database_.deferred() && moved != 1) return false;
   // Its positions are of another history: what waited for one of them waits for the new beginning now.
-  Statement park = database_.prepare(
-      "UPDATE _cdc_tables SET parked=?1, parked_since=coalesce(parked_since, " + std::string(kDoubtedSince) +
-      ", (SELECT max(complete_to_time) FROM _cdc_position), CAST(?2 AS VARCHAR)), parked_at=?3, waiting_rows=0");
+  Statement park = database_.prepare("UPDATE _cdc_tables SET parked=?1, parked_since=coalesce(parked_since, " +
+                                     std::string(kDoubtedSince) +
+                                     ", (SELECT max(complete_to_time) FROM _cdc_position), CAST(?2 AS VARCHAR)), "
+                                     "parked_at=?3, waiting_rows=0, gone_lsn=NULL");
   park.text(1, reason).text(2, loaded_at).copied_text(3, base::format(position.applied_to)).run();
   database_.prepare("DELETE FROM _cdc_chunks").run();
   return true;
+}
+
+bool State::set_gone(std::string_view table) {
+  Table* there = find(table);
+  if (there == nullptr) return false;
+  const base::Lsn at = position_ ? position_->applied_to : base::Lsn{};
+  Statement update = database_.prepare(
+      "UPDATE _cdc_tables SET gone_lsn=?2 WHERE \"table\"=?1 AND gone_lsn IS NULL AND (parked IS NOT NULL OR "
+      "copied_lsn IS NULL OR copied_lsn<doubted_lsn OR unknown_values>0)",
+      table);
+  const std::int64_t marked = update.text(1, table).copied_text(2, base::format(at)).run();
+  if (!database_.deferred() && marked == 0) return false;
+  there->gone = at;
+  return true;
+}
+
+void State::come_back(std::string_view table) {
+  Table* there = find(table);
+  if (there == nullptr || !there->gone) return;
+  Statement update = database_.prepare("UPDATE _cdc_tables SET gone_lsn=NULL WHERE \"table\"=?1", table);
+  update.text(1, table).run();
+  there->gone.reset();
 }
 
 void State::expect_messages() {
@@ -479,17 +507,18 @@ void State::add_message(const change::Line& line) {
 }
 
 void State::park(const Table& table, std::string_view reason, base::Lsn at, std::string_view loaded_at) {
-  Statement update = database_.prepare("UPDATE _cdc_tables SET parked=?2, parked_at=?3, parked_since=coalesce(" +
-                                           std::string(kDoubtedSince) +
-                                           ", (SELECT max(complete_to_time) FROM _cdc_position), CAST(?4 AS VARCHAR)) "
-                                           "WHERE \"table\"=?1 AND parked IS NULL",
-                                       table.shape.table);
+  Statement update = database_.prepare(
+      "UPDATE _cdc_tables SET parked=?2, parked_at=?3, parked_since=coalesce(" + std::string(kDoubtedSince) +
+          ", (SELECT max(complete_to_time) FROM _cdc_position), CAST(?4 AS VARCHAR)), gone_lsn=NULL "
+          "WHERE \"table\"=?1 AND parked IS NULL",
+      table.shape.table);
   update.text(1, table.shape.table).text(2, reason).copied_text(3, base::format(at)).text(4, loaded_at);
   update.run();
   Table* there = find(table.shape.table);
   if (there != nullptr && there->parked.empty()) {
     there->parked = reason;
     there->parked_at = at;
+    there->gone.reset();
   }
 }
 
@@ -603,7 +632,7 @@ void State::forget_epochs(std::int64_t now_us) {
   }
   base::Lsn lowest = position_->applied_to;
   for (const auto& [name, table] : tables_) {
-    if (!table.parked.empty()) lowest = std::min(lowest, table.parked_at);
+    if (!table.parked.empty() && !table.gone) lowest = std::min(lowest, table.parked_at);
   }
   engine::Transaction transaction(database_);
   Statement remove =

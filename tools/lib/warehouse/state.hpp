@@ -47,6 +47,7 @@ struct Position {
 /// history        every version is kept; once begun it never stops by itself
 /// copied         where its newest whole copy began; 0: there is none
 /// purged         rows that were gone before it may have left no mark: a copy that began before it would bring them back; 0: all marks are there
+/// gone           it lacks something, and the source had no such table any more when the warehouse was here; nothing: that is not known
 /// policy         digest of the policy by which its columns came; empty: none, or not known
 struct Table {
   Shape shape;
@@ -57,6 +58,7 @@ struct Table {
   bool history = false;
   base::Lsn copied;
   base::Lsn purged;
+  std::optional<base::Lsn> gone;
   std::string policy;
 };
 
@@ -121,6 +123,11 @@ class State {
   void doubt(std::string_view table, base::Lsn at);
   /// Doubts every table that is known, see above.
   void doubt_all(base::Lsn at);
+  /// The source no longer publishes such a table: what it lacks cannot be had, and nothing waits for it. Until it is heard of again, or is parked
+  /// or doubted once more.
+  /// out  false: it lacks nothing, or it is not known
+  bool set_gone(std::string_view table);
+  void come_back(std::string_view table);
   /// Tables of the state that are not in the database any more.
   [[nodiscard]] std::vector<std::string> vanished() const;
   /// in   at  its rows wait from there on. What is parked stays as it is

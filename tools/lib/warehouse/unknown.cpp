@@ -2,6 +2,7 @@
 // text as it came.
 #include "warehouse/unknown.hpp"
 
+#include <algorithm>
 #include <map>
 #include <set>
 #include <string>
@@ -9,6 +10,7 @@
 
 #include "json/tokens.hpp"
 #include "json/write.hpp"
+#include "logging/event.hpp"
 #include "warehouse/key.hpp"
 #include "warehouse/statements.hpp"
 
@@ -56,9 +58,9 @@ void each_unknown(engine::Database& database, const State& state, std::uint64_t 
   // would be further rows: it gets one by hand, or when it begins anew.
   engine::Statement stopped = database.prepare(
       "SELECT \"table\", CASE WHEN parked IS NOT NULL THEN parked_at WHEN doubted_lsn>coalesce(purged_lsn, '') THEN "
-      "doubted_lsn ELSE coalesce(purged_lsn, '00000000/00000000') END FROM _cdc_tables WHERE (parked IS NOT NULL AND "
-      "parked<>?1) OR (parked IS NULL AND "
-      "has_key=1 AND (copied_lsn IS NULL OR copied_lsn<doubted_lsn)) ORDER BY 1");
+      "doubted_lsn ELSE coalesce(purged_lsn, '00000000/00000000') END FROM _cdc_tables WHERE gone_lsn IS NULL "
+      "AND ((parked IS NOT NULL AND parked<>?1) OR (parked IS NULL AND "
+      "has_key=1 AND (copied_lsn IS NULL OR copied_lsn<doubted_lsn))) ORDER BY 1");
   stopped.text(1, kHeld);
   while (stopped.step()) {
     std::string text;
@@ -69,7 +71,8 @@ void each_unknown(engine::Database& database, const State& state, std::uint64_t 
   const Dialect& dialect = dialect_of(database.kind());
   std::vector<std::string> wanted;
   engine::Statement copied = database.prepare(
-      "SELECT \"table\" FROM _cdc_tables WHERE copied_high IS NOT NULL AND parked IS NULL AND has_key=1 AND "
+      "SELECT \"table\" FROM _cdc_tables WHERE copied_high IS NOT NULL AND gone_lsn IS NULL AND parked IS NULL AND "
+      "has_key=1 AND "
       "unknown_values>0 AND (doubted_lsn IS NULL OR copied_lsn>=doubted_lsn) ORDER BY 1");
   while (copied.step()) wanted.push_back(copied.text_at(0));
   copied.reset();
@@ -126,6 +129,21 @@ void each_unknown(engine::Database& database, const State& state, std::uint64_t 
     }
     for (const std::string& text : lines) line(text);
   }
+}
+
+void mark_gone(engine::Database& database, State& state, std::string_view lines) {
+  engine::Transaction transaction(database);
+  json::Tokenizer tokenizer;
+  while (!lines.empty()) {
+    const std::string_view line = lines.substr(0, lines.find('\n'));
+    lines.remove_prefix(std::min(line.size() + 1, lines.size()));
+    if (line.empty()) continue;
+    const std::string table(json::Value(tokenizer.tokens_of_copy(line), 0).text("table"));
+    if (!state.set_gone(table)) continue;
+    logging::event(logging::Level::warn, "the source no longer publishes the table: its rows stay what they are",
+                   {{"err", "table_gone"}, {"table", table}});
+  }
+  transaction.commit();
 }
 
 }  // namespace warehouse

@@ -19,7 +19,7 @@ inline constexpr std::uint64_t kMostKeys = 100'000;
 [[nodiscard]] std::string quarantine_key(const Shape& shape, const engine::Statement& rows, int column);
 
 /// Tells what is to be read again so that tables can become ready. Whole tables: those that were never copied, are doubted, or are parked
-/// for another reason than a lock. Rows: of the others that have a key; without values that do not fit their column and wait in quarantine, which would not fit again.
+/// for another reason than a lock; but none that the source no longer has. Rows: of the others that have a key; without values that do not fit their column and wait in quarantine, which would not fit again.
 ///
 /// in   line  called with each line, JSON text without its break: `{"table":NAME,"key":{COLUMN:TEXT,...}}`, columns by their names at
 ///            the source; `"key":null` for a whole table: the policy has replaced its key, or more than `most` rows are wanted. With
@@ -27,5 +27,11 @@ inline constexpr std::uint64_t kMostKeys = 100'000;
 ///      most  usually kMostKeys
 void each_unknown(engine::Database& database, const State& state, std::uint64_t most,
                   const std::function<void(std::string_view)>& line);
+
+/// Notes that the source no longer publishes these tables, of those that wait for something: nothing is asked for them any more.
+///
+/// in   lines  as each_unknown has them, of which only the table counts
+/// err  data/invalid_json, data/missing_key; those of the engine. In one transaction, before anything is loaded: what is loaded afterwards is newer
+void mark_gone(engine::Database& database, State& state, std::string_view lines);
 
 }  // namespace warehouse
