@@ -243,6 +243,23 @@ has_chunks() { (($(copied_chunks | wc -l) >= $1)); }
   same_rows warehouse.db public.orders
 }
 
+@test "a table that waits for a copy and that the source has dropped is noted to be gone, and waits no longer" {
+  given_a_pipeline dropped
+  run -0 cdc-run --config pipeline.ini --snapshot
+  run -0 cdc-run --config pipeline.ini --once
+  sql 'DROP TABLE orders'
+  sqlite3 warehouse.db "UPDATE _cdc_tables SET doubted_lsn = 'FFFFFFFF/00000000'"
+  is_now() { [[ $(warehouse_sql warehouse.db 'SELECT state FROM _cdc_freshness') == "$1" ]]; }
+  is_now doubted
+  follow
+  wait_until 20 is_now gone
+  kill -TERM "$RUNNER"
+  ended
+  [[ $STATUS == 0 ]]
+  grep -q 'err=table_gone table=public.orders' log
+  in_warehouse true 1000
+}
+
 @test "others may read the metrics, and nothing else that a pipeline writes" {
   given_a_pipeline read_by_others
   umask 077
