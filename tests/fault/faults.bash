@@ -181,8 +181,8 @@ is_followed() {
   [[ $(ask_warehouse "$1" "SELECT source_name FROM _cdc_columns WHERE \"table\" = 'public.$2' AND dropped = 0" | LC_ALL=C sort) == "$columns" ]] && is_ready "$1" "$2"
 }
 is_ready() { [[ $(ask_warehouse "$1" "SELECT state FROM _cdc_freshness WHERE \"table\" = 'public.$2'") == ready ]]; }
-# All that are still there.   in  UNIT
-all_are_ready() { [[ $(ask_warehouse "$1" "SELECT count(*) FROM _cdc_freshness WHERE state <> 'ready' AND (\"table\" NOT LIKE 'public.season%' OR \"table\" = 'public.${season:-}')") == 0 ]]; }
+# All that the source still has: one that is dropped before its copy is gone.   in  UNIT
+all_are_ready() { [[ $(ask_warehouse "$1" "SELECT count(*) FROM _cdc_freshness WHERE state NOT IN ('ready', 'gone')") == 0 ]]; }
 break_column_added() {
   new_name extra
   migrate "ALTER TABLE moving ADD COLUMN $REPLY integer DEFAULT 7" "UPDATE moving SET $REPLY = id WHERE id % 3 = 0" && wait_until 180 is_followed "$1" moving
