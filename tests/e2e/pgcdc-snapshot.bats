@@ -521,3 +521,16 @@ each_value_under_its_name() {
   run -64 copy --gone gone
   run -64 copy --unknown asked --gone gone public.a
 }
+
+@test "what a standby has not heard of yet is not gone" {
+  cd "$BATS_TEST_TMPDIR" || return
+  sql 'CREATE TABLE a (id int PRIMARY KEY)' 'CREATE PUBLICATION p FOR TABLE a' >/dev/null
+  make_slot
+  given_a_standby
+  on_standby 'SELECT pg_wal_replay_pause()'
+  sql 'CREATE TABLE late (id int PRIMARY KEY)' 'ALTER PUBLICATION p ADD TABLE late' >/dev/null
+  printf '%s\n' '{"table":"public.late","key":null}' '{"table":"public.dropped","key":null}' >asked
+  copy --standby "$STANDBY" --unknown asked --gone gone >/dev/null
+  [[ $(<gone) == '{"table":"public.dropped","key":null}' ]]
+  on_standby 'SELECT pg_wal_replay_resume()'
+}

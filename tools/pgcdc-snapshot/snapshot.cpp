@@ -79,6 +79,7 @@ class Run {
   void copy_rows(Worker& worker, const Snapshot& snapshot, std::int64_t began_ms, const Task& task);
   [[nodiscard]] std::optional<Task> next(base::Lsn lsn, std::int64_t began_ms);
   void tell(std::int64_t began_ms);
+  void write_gone();
   void fail(std::exception_ptr failure);
 
   const Options& options_;
@@ -410,15 +411,19 @@ Exit Run::copy() {
   } while (!work_.empty());
   write_source(pg::end_of_log(session_));
   out_.write_metrics();
-  if (!options_.gone.empty()) {
-    std::string lines;
-    for (const std::string& table : work_.gone()) {
-      json::ObjectWriter(lines).text("table", table).null("key").close();
-      lines += '\n';
-    }
-    io::replace_file(options_.gone, lines);
-  }
+  if (!options_.gone.empty()) write_gone();
   return Exit::done;
+}
+
+// By the server of the slot, as it is now: a standby may not know yet what was published.
+void Run::write_gone() {
+  at_slot().query("SET row_security = off", "prepare the session");
+  std::string lines;
+  for (const std::string& table : work_.gone(read_targets(at_slot(), options_.publication, {}))) {
+    json::ObjectWriter(lines).text("table", table).null("key").close();
+    lines += '\n';
+  }
+  io::replace_file(options_.gone, lines);
 }
 
 std::string read_all(const std::string& file, const char* slug) {

@@ -65,12 +65,6 @@ void Work::see(const std::vector<Target>& targets) {
       }
     }
   }
-  gone_.clear();
-  if (wanted_) {
-    for (const auto& [name, wish] : *wanted_) {
-      if (!there.contains(name)) gone_.push_back(name);
-    }
-  }
   for (TableWork& table : tables_) {
     table.held_up = false;
     table.begun = false;
@@ -236,6 +230,17 @@ void Work::give_back(const Task& task) {
 bool Work::empty() const {
   return std::all_of(tables_.begin(), tables_.end(),
                      [](const TableWork& table) { return table.left.empty() && table.keys.empty(); });
+}
+
+std::vector<std::string> Work::gone(const std::vector<Target>& there) const {
+  if (!wanted_) return {};
+  std::set<std::string> names;
+  for (const Target& target : there) names.insert(change::quote_table(target.schema, target.name));
+  std::vector<std::string> gone;
+  for (const auto& [name, wish] : *wanted_) {
+    if (!names.contains(name)) gone.push_back(name);
+  }
+  return gone;
 }
 
 Work::Sum Work::sum() const {

@@ -87,8 +87,8 @@ class Work {
     std::uint64_t rows = 0;
   };
   [[nodiscard]] Sum sum() const;
-  /// Tables that somebody waits for, and that were not among those of the last see().
-  [[nodiscard]] const std::vector<std::string>& gone() const { return gone_; }
+  /// Tables that are wanted, and are not among those that there are.
+  [[nodiscard]] std::vector<std::string> gone(const std::vector<Target>& there) const;
 
  private:
   void begin(TableWork& table, pg::Connection& session, const std::string& publication);
@@ -98,7 +98,6 @@ class Work {
   Sizes sizes_;
   Done done_;
   std::optional<Wishes> wanted_;
-  std::vector<std::string> gone_;
   std::deque<TableWork> tables_;  // never moved: tasks point to them
   std::size_t at_ = 0;
 };
