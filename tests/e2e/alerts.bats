@@ -22,7 +22,7 @@ well() {
     'cdc_stage_prune_last_success_seconds{pipeline="shop"}' 0+300x1439 'cdc_load_purge_last_success_seconds{pipeline="shop"}' 0+300x1439 'cdc_fleet_exit_code{pipeline="till"}' 0x1439 'cdc_fleet_list_code' 0x1439 'cdc_load_errors_total{class="refused"}' 0x1439 'cdc_load_errors_total{class="retry"}' 0x1439 \
     'cdc_run_retries_total{pipeline="shop",of="cdc-stage-put"}' 5x1439
   for state in none idle active lost; do printf 'cdc_slot_state{source="shop",state="%s"} %s\n' $state "$([[ $state == active ]] && echo 1 || echo 0)x1439"; done
-  for state in copying ready history parked doubted; do
+  for state in copying ready history parked doubted gone; do
     printf 'cdc_table_state{source="shop",table="public.t",state="%s"} %s\n' $state "$([[ $state == ready ]] && echo 1 || echo 0)x1439"
   done
   for state in source stage warehouse; do printf 'cdc_status_trouble{source="shop",part="%s"} 0x1439\n' $state; done
@@ -114,6 +114,7 @@ setup() { cd "$BATS_TEST_TMPDIR" || return; }
   run -0 fires CdcTableDoubted -- 'cdc_table_state{source="shop",table="public.t",state="doubted"}' '0x1430 1x8'
   run -0 fires CdcValuesMissing -- "cdc_table_unknown_values$table" '0x1360 3x78'
   run -0 fires -- "cdc_table_unknown_values$table" '0x1400 3x38'
+  run -0 fires -- "cdc_table_unknown_values$table" '0x1360 3x78' 'cdc_table_state{source="shop",table="public.t",state="gone"}' '0x1360 1x78'
   run -0 fires CdcQuarantine -- "cdc_table_unknown_values$table" '0x1360 1x78' "cdc_table_quarantined_values$table" '0x1360 1x78'
   run -0 fires CdcQuarantine -- "cdc_table_quarantined_values$table" '0x1438 1x0'
   run -0 fires CdcColumnWithheld -- 'cdc_mask_withheld_total{table="public.t",column="note"}' '_x1438 7x0'
