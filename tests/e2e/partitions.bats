@@ -112,3 +112,18 @@ doubted_then_mended() {
   exec 7>&-
   wait "$holder"
 }
+
+@test "a table without a key keeps what it was told: nothing of it is doubted, and it goes on to be complete to now" {
+  sql 'CREATE TABLE k (at int, v text) PARTITION BY RANGE (at)' 'CREATE TABLE k1 PARTITION OF k FOR VALUES FROM (0) TO (10)' \
+    'CREATE TABLE k2 PARTITION OF k FOR VALUES FROM (10) TO (20)' 'ALTER PUBLICATION p ADD TABLE k' "INSERT INTO k VALUES (1, 'old'), (11, 'new')"
+  printf 'public.k\t%s\tany\tgreen\tkeep\t-\ttest\n' at v >>policy
+  pipeline_pass "$PWD"
+  sql 'DROP TABLE k1' "INSERT INTO k VALUES (12, 'later')"
+  run -0 --separate-stderr pipeline_pass "$PWD"
+  [[ $stderr == *'err=untold'*'table=public.k'* && $stderr != *err=table_doubted* ]]
+  sql "INSERT INTO r VALUES (20, '2024-06-06', 'n')"
+  pipeline_pass "$PWD"
+  [[ $(warehouse_sql warehouse.db "SELECT state, complete_to_time = (SELECT complete_to_time FROM _cdc_position) FROM _cdc_freshness WHERE \"table\" = 'public.k'") == 'history|1' ]]
+  [[ $(warehouse_sql warehouse.db 'SELECT group_concat(at) FROM "public.k__history"') == 1,11,12 ]]
+  [[ -z $(cdc-load --config pipeline.ini --print unknown) ]]
+}

@@ -279,6 +279,23 @@ retired() { sql 'CREATE TABLE retired (id int PRIMARY KEY, name text)' "INSERT I
   proven_equal
 }
 
+@test "tables without a key: after a loss they are doubted until they are copied once more, as further rows; one that was dropped is gone" {
+  sql 'CREATE TABLE events (at int)' 'INSERT INTO events VALUES (1)' 'CREATE TABLE past (at int)' 'INSERT INTO past VALUES (1)' >/dev/null
+  given
+  sql 'DROP TABLE past' 'INSERT INTO events VALUES (2)' >/dev/null
+  pipeline_pass "$DIR"
+  [ "$(states)" = 'ready history ready history' ]
+  sql "SELECT pg_drop_replication_slot('pgcdc')" 'INSERT INTO events VALUES (3)' >/dev/null
+  run -0 --separate-stderr repair
+  [[ $stderr == *err=table_gone*public.past* ]]
+  [ "$(states)" = 'ready history ready gone' ]
+  [ "$(of_warehouse 'SELECT group_concat(at || _cdc_op, " ") FROM (SELECT * FROM "public.events__history" ORDER BY _cdc_from_lsn, at)')" = '1r 2c 1r 2r 3r' ]
+  sql 'INSERT INTO events VALUES (4)' >/dev/null
+  pipeline_pass "$DIR"
+  [ "$(of_warehouse "SELECT count(DISTINCT complete_to_time) FROM _cdc_freshness WHERE state <> 'gone'")" -eq 1 ]
+  [ -z "$(cdc-load --config "$DIR/pipeline.ini" --print unknown)" ]
+}
+
 @test "a data file of the stage is lost before it was loaded: its table is copied again, the others are not touched" {
   given
   changes 2

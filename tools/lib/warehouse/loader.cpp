@@ -549,11 +549,7 @@ void Loader::compare_leaves(std::string_view name, const change::Schema& version
     if (find(*before->leaves, leaf.relid) != before->leaves->end()) continue;
     if (leaf.attached || leaf.file != leaf.relid) tell(leaf.relid, leaf.attached ? " was attached" : " was truncated");
   }
-  if (words.empty()) return;
-  state_->doubt(name, version.lsn);
-  logging::event(logging::Level::warn,
-                 "partitions changed in a way that the log does not tell, copy the table again: " + words,
-                 {{"err", "table_doubted"}, {"table", name}, {"lsn", base::format(version.lsn)}});
+  if (!words.empty()) say_untold(name, version.lsn, "partitions changed in a way that the log does not tell", words);
 }
 
 // ALTER TABLE ... TYPE ... USING writes other values into every row, and the log tells at most that the type is another one. Between
@@ -577,11 +573,21 @@ void Loader::compare_file(const Work& work, const change::Schema& version, const
     const bool altered = before ? was != before->columns.end() && was->xmin != column.xmin : column.xmin.has_value();
     if (altered) words += (words.empty() ? "" : ", ") + column.name;
   }
-  if (words.empty()) return;
-  state_->doubt(name, version.lsn);
-  logging::event(logging::Level::warn,
-                 "its rows were written anew, copy the table again; columns that were altered: " + words,
-                 {{"err", "table_doubted"}, {"table", name}, {"lsn", base::format(version.lsn)}});
+  if (!words.empty()) say_untold(name, version.lsn, "its rows were written anew, with these columns altered", words);
+}
+
+// A table without a key is a list of what the log and its copies have told: that its rows are others now changes nothing of that, and another
+// copy would be all of them once more.
+void Loader::say_untold(std::string_view name, base::Lsn at, const std::string& what, const std::string& words) {
+  const Table* table = state_->find(name);
+  if (table != nullptr && table->shape.key.empty()) {
+    logging::event(logging::Level::warn, what + ", of a table without a key, which keeps what it has: " + words,
+                   {{"err", "untold"}, {"table", name}, {"lsn", base::format(at)}});
+    return;
+  }
+  state_->doubt(name, at);
+  logging::event(logging::Level::warn, what + ", copy the table again: " + words,
+                 {{"err", "table_doubted"}, {"table", name}, {"lsn", base::format(at)}});
 }
 
 TableWriter& Loader::writer(const Table& table) {

@@ -90,6 +90,7 @@ class Loader {
                base::Lsn at, std::string_view loaded_at);
   void compare_leaves(std::string_view name, const change::Schema& version, const std::string& line);
   void compare_file(const Work& work, const change::Schema& version, const std::string& line);
+  void say_untold(std::string_view name, base::Lsn at, const std::string& what, const std::string& words);
   void create(const Table& table);
   void create_view(const Statements& statements);
   bool lacks_column(const std::string& table, const std::string& name);

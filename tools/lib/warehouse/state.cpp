@@ -73,13 +73,14 @@ constexpr StateTable kMessages{
     "TEXT NOT NULL, content TEXT, base64 TEXT",
     "lsn, seq"};
 
-// The view tells a table's state by one rule: gone (it lacks something, and the source has it no longer), parked, history, doubted (no copy
-// since a change that the log does not tell), ready (copied, the position beyond every `high`, nothing unknown), else copying.
+// The view tells a table's state by one rule: gone (it lacks something, and the source has it no longer), parked, doubted (no copy since a
+// change that the log does not tell), history (no key), ready (copied, the position beyond every `high`, nothing unknown), else copying.
 constexpr const char* kCreateFreshness = R"sql(CREATE VIEW _cdc_freshness AS SELECT p.source, t."table",
   CASE WHEN t.gone_lsn IS NOT NULL AND (t.parked IS NOT NULL OR t.copied_high IS NULL OR t.unknown_values>0
          OR coalesce(t.copied_lsn, '')<t.doubted_lsn) THEN 'gone'
-       WHEN t.parked IS NOT NULL THEN 'parked' WHEN t.has_key=0 THEN 'history'
+       WHEN t.parked IS NOT NULL THEN 'parked'
        WHEN t.doubted_lsn IS NOT NULL AND coalesce(t.copied_lsn, '')<t.doubted_lsn THEN 'doubted'
+       WHEN t.has_key=0 THEN 'history'
        WHEN t.copied_high IS NOT NULL AND p.applied_to>=t.copied_high AND t.unknown_values=0 THEN 'ready' ELSE 'copying' END AS state,
   CASE WHEN t.parked IS NOT NULL THEN t.parked_at ELSE p.applied_to END AS complete_to_lsn,
   CASE WHEN t.parked IS NOT NULL THEN t.parked_since

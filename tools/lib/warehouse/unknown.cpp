@@ -55,12 +55,12 @@ std::string quarantine_key(const Shape& shape, const engine::Statement& rows, in
 void each_unknown(engine::Database& database, const State& state, std::uint64_t most,
                   const std::function<void(std::string_view)>& line) {
   // Tables that go on only with a copy: one that began where they stopped, or the first one that there is. Of a table without a key each copy
-  // would be further rows: it gets one by hand, or when it begins anew.
+  // is further rows: it gets its first one by hand, others when it begins anew, or when changes of it were lost.
   engine::Statement stopped = database.prepare(
       "SELECT \"table\", CASE WHEN parked IS NOT NULL THEN parked_at WHEN doubted_lsn>coalesce(purged_lsn, '') THEN "
       "doubted_lsn ELSE coalesce(purged_lsn, '00000000/00000000') END FROM _cdc_tables WHERE gone_lsn IS NULL "
       "AND ((parked IS NOT NULL AND parked<>?1) OR (parked IS NULL AND "
-      "has_key=1 AND (copied_lsn IS NULL OR copied_lsn<doubted_lsn))) ORDER BY 1");
+      "((has_key=1 AND copied_lsn IS NULL) OR coalesce(copied_lsn, '')<doubted_lsn))) ORDER BY 1");
   stopped.text(1, kHeld);
   while (stopped.step()) {
     std::string text;

@@ -18,7 +18,7 @@ inline constexpr std::uint64_t kMostKeys = 100'000;
 /// in   rows, column  a row that begins there with the key's columns by Dialect::key_text
 [[nodiscard]] std::string quarantine_key(const Shape& shape, const engine::Statement& rows, int column);
 
-/// Tells what is to be read again so that tables can become ready. Whole tables: those that were never copied, are doubted, or are parked
+/// Tells what is to be read again so that tables can become ready. Whole tables: those that have a key and were never copied, are doubted, or are parked
 /// for another reason than a lock; but none that the source no longer has. Rows: of the others that have a key; without values that do not fit their column and wait in quarantine, which would not fit again.
 ///
 /// in   line  called with each line, JSON text without its break: `{"table":NAME,"key":{COLUMN:TEXT,...}}`, columns by their names at
