@@ -49,6 +49,9 @@ using base::Lsn;
 constexpr int kOutput = 1;
 constexpr std::int64_t kHeartbeatGapMs = 1'000;
 constexpr std::int64_t kAckLookGapMs = 500;
+// An epoch may be cut a minute after its last change: who waits for that looks less often, so that an idle pipeline costs nothing.
+constexpr std::int64_t kLateAckLookGapMs = 2'000;
+constexpr std::int64_t kLateAckMs = 3'000;
 constexpr std::int64_t kFinalAckLookGapMs = 20;
 // After the stream's end the last program makes it durable and says so: waited for as long as it lives, up to a bound; when
 // nobody is seen at work on the ack file, only for a moment: the next programs may just be beginning.
@@ -121,6 +124,7 @@ class Run {
   [[nodiscard]] pg::Roots find_roots();
   void tell_again(base::Oid relid, const std::function<void(change::Schema&)>& add);
   void look_at_ack();
+  [[nodiscard]] std::int64_t ack_look_gap_ms() const;
   void tell_server();
   void advance();
   void finish_reading();
@@ -172,9 +176,11 @@ class Run {
   bool heard_nothing_ = false;  ///< the last round brought no message: the socket is empty
   unsigned taken_ = 0;          ///< messages since the last wait
   bool unsent_ = false;
-  Lsn received_;       ///< how far the server has sent
-  Lsn durable_;        ///< what may be confirmed
-  Lsn last_sent_;      ///< greatest end or start handed to the output
+  Lsn received_;   ///< how far the server has sent
+  Lsn durable_;    ///< what may be confirmed
+  Lsn last_sent_;  ///< greatest end or start handed to the output
+  Lsn owed_;       ///< what it was when it grew last
+  std::int64_t owed_since_ms_ = 0;
   Lsn idle_position_;  ///< of the last keepalive between transactions
   base::Time idle_ts_;
   std::int64_t heartbeat_ms_ = 0;
@@ -659,10 +665,18 @@ void Run::tell_roots(Lsn passed) {
   roots_.reset();
 }
 
+std::int64_t Run::ack_look_gap_ms() const {
+  if (phase_ == Phase::waiting) return kFinalAckLookGapMs;
+  return now_ms_ - owed_since_ms_ < kLateAckMs ? kAckLookGapMs : kLateAckLookGapMs;
+}
+
 void Run::look_at_ack() {
   if (options_.ack.empty()) return;
-  const std::int64_t gap_ms = phase_ == Phase::waiting ? kFinalAckLookGapMs : kAckLookGapMs;
-  if (now_ms_ - ack_look_ms_ < gap_ms) return;
+  if (owed_ != last_sent_) {
+    owed_ = last_sent_;
+    owed_since_ms_ = now_ms_;
+  }
+  if (now_ms_ - ack_look_ms_ < ack_look_gap_ms()) return;
   ack_look_ms_ = now_ms_;
   const Lsn now = confirmable(read_ack(options_.ack), run_, output_.written(), durable_);
   if (now > durable_) {
@@ -821,7 +835,7 @@ void Run::wait() {
   int wait_ms = pace_->wait_ms(now_ms_);
   if (phase_ == Phase::reading && behind() && output_.roomy()) wait_ms = 0;
   if (phase_ == Phase::waiting) wait_ms = std::min<int>(wait_ms, kFinalAckLookGapMs);
-  if (!options_.ack.empty() && durable_ < last_sent_) wait_ms = std::min<int>(wait_ms, kAckLookGapMs);
+  if (!owes_nothing()) wait_ms = std::min<int>(wait_ms, static_cast<int>(ack_look_gap_ms()));
   if (!output_.block().empty() && output_.idle()) wait_ms = std::min<int>(wait_ms, kGiveGapMs);
   if (idle_position_ > last_sent_) wait_ms = std::min<int>(wait_ms, kHeartbeatGapMs);
   pollfd entries[3] = {
