@@ -564,6 +564,14 @@ lose_up_to() {
   { source_line 20 && other 15 && HIGH=15 copy 15 public.other '{"id":1}'; } | deliver
   rows_are "$states" 'public.other|ready' 'public.t|ready'
   rows_are 'SELECT id FROM "public.other" WHERE _cdc_deleted=0 ORDER BY 1' 1 2
+  # So does a piece of a copy that was taken later, also of a table that is parked: then the rest is asked for.
+  { source_line 50 && RELID=300 AT=50 table public.other id:int8:k && tx 60 'c public.other "after":{"id":5}' && heartbeat 70; } | deliver
+  load_warehouse --gone "$BATS_TEST_TMPDIR/gone"
+  rows_are "$states" 'public.other|gone' 'public.t|ready'
+  { source_line 70 && RELID=300 AT=80 table public.other id:int8:k && TO='["5"]' copy 80 public.other; } | deliver
+  rows_are "$states" 'public.other|parked' 'public.t|ready'
+  run -0 load_warehouse --print unknown
+  [[ $output == *'"public.other"'* ]]
 }
 
 @test "what a warehouse of an older format lacks is added" {

@@ -773,8 +773,10 @@ bool Loader::load_chunk(const std::string& object) {
   begin(transaction);
   if (state_->has_chunk(object)) return true;  // another loader's work
   const Table* there = state_->find(chunk.table);
-  if (there != nullptr && there->gone && chunk.lsn > *there->gone) state_->come_back(chunk.table);
+  const bool is_back = there != nullptr && there->gone && chunk.lsn > *there->gone;
+  if (is_back) state_->come_back(chunk.table);
   if (there != nullptr && !there->parked.empty()) {
+    if (is_back) transaction->commit();
     waiting_chunks_[chunk.table].emplace(object, chunk);
     return false;
   }
